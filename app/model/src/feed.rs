@@ -1,0 +1,298 @@
+//! Live views: what a browser watches, its first picture, and what changed since.
+//!
+//! The law: for two pictures of one topic, `old.apply(old.change_to(new)) == new`.
+
+use crate::{
+    Inspection, ListChange, Overview, Pulse, QueryError, QueueList, QueueSummary, RedisInfo,
+    TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, WorkerDetail,
+    WorkerList, WorkerName, WorkerSummary,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a browser looks at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "topic", content = "of", rename_all = "snake_case")]
+pub enum Topic {
+    /// The first screen.
+    Overview,
+    /// A window on tasks.
+    Tasks(Box<TaskQuery>),
+    /// One task.
+    Task(TaskId),
+    /// All workers.
+    Workers,
+    /// One worker.
+    Worker(WorkerName),
+    /// All queues.
+    Queues,
+}
+
+impl Topic {
+    /// Returns the query string that names this topic, such as `topic=task&id=…`.
+    pub fn to_query_string(&self) -> String {
+        let mut out = form_urlencoded::Serializer::new(String::new());
+        match self {
+            Self::Overview => out.append_pair("topic", "overview"),
+            Self::Workers => out.append_pair("topic", "workers"),
+            Self::Queues => out.append_pair("topic", "queues"),
+            Self::Task(id) => out
+                .append_pair("topic", "task")
+                .append_pair("id", id.as_str()),
+            Self::Worker(name) => out
+                .append_pair("topic", "worker")
+                .append_pair("name", name.as_str()),
+            Self::Tasks(query) => out
+                .append_pair("topic", "tasks")
+                .extend_pairs(query.to_pairs()),
+        };
+        out.finish()
+    }
+
+    /// Reads what `to_query_string` writes.
+    pub fn from_query_string(text: &str) -> Result<Self, QueryError> {
+        let mut topic = None;
+        let mut rest: Vec<(String, String)> = Vec::new();
+        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
+            if key == "topic" {
+                topic = Some(value.into_owned());
+            } else {
+                rest.push((key.into_owned(), value.into_owned()));
+            }
+        }
+        let field = |key: &'static str| {
+            rest.iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.as_str())
+                .ok_or_else(|| QueryError::new(key, "is missing"))
+        };
+        match topic.as_deref() {
+            Some("overview") => Ok(Self::Overview),
+            Some("workers") => Ok(Self::Workers),
+            Some("queues") => Ok(Self::Queues),
+            Some("task") => Ok(Self::Task(field("id")?.into())),
+            Some("worker") => Ok(Self::Worker(field("name")?.into())),
+            Some("tasks") => Ok(Self::Tasks(Box::new(TaskQuery::from_pairs(
+                rest.iter().map(|(k, v)| (k.as_str(), v.as_str())),
+            )?))),
+            Some(_) => Err(QueryError::new(
+                "topic",
+                "is none of overview, tasks, task, workers, worker, queues",
+            )),
+            None => Err(QueryError::new("topic", "is missing")),
+        }
+    }
+}
+
+/// A whole picture of a topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "view", content = "of", rename_all = "snake_case")]
+pub enum View {
+    /// The first screen.
+    Overview(Box<Overview>),
+    /// A window on tasks.
+    Tasks(TaskPage),
+    /// A task, unless it is not known.
+    Task(Option<Box<TaskDetail>>),
+    /// All workers.
+    Workers(WorkerList),
+    /// A worker, unless it is not known.
+    Worker(Option<Box<WorkerDetail>>),
+    /// All queues.
+    Queues(QueueList),
+}
+
+/// What leads from one picture of a topic to a later one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", content = "of", rename_all = "snake_case")]
+pub enum Change {
+    /// The whole picture, where parts would not be smaller.
+    Whole(View),
+    /// A window on tasks.
+    Tasks {
+        /// Rows.
+        rows: Option<ListChange<TaskSummary>>,
+        /// `TaskPage::total`
+        total: u64,
+        /// `TaskPage::states`, if they changed.
+        states: Option<Vec<(TaskState, u64)>>,
+        /// `TaskPage::stored`
+        stored: u64,
+        /// `TaskPage::latest`
+        latest: u64,
+        /// `TaskPage::newer`
+        newer: u64,
+    },
+    /// All workers.
+    Workers {
+        /// Rows.
+        rows: Option<ListChange<WorkerSummary>>,
+        /// `WorkerList::unanswered_pings`
+        unanswered_pings: u64,
+    },
+    /// One worker.
+    Worker {
+        /// Its row.
+        summary: Box<WorkerSummary>,
+        /// Its namesakes, if they changed.
+        namesakes: Option<Vec<WorkerSummary>>,
+        /// Its answers, if they changed.
+        inspection: Option<Box<Inspection>>,
+    },
+    /// All queues.
+    Queues {
+        /// Rows.
+        rows: Option<ListChange<QueueSummary>>,
+        /// `QueueList::unacked`
+        unacked: u64,
+        /// `QueueList::polled`
+        polled: Option<Timestamp>,
+        /// `QueueList::redis`, if it changed.
+        redis: Option<Option<RedisInfo>>,
+    },
+}
+
+impl View {
+    /// Returns what leads from this picture to `new`, or `None` if they are equal.
+    pub fn change_to(&self, new: &Self) -> Option<Change> {
+        if self == new {
+            return None;
+        }
+        Some(match (self, new) {
+            (Self::Tasks(old), Self::Tasks(new)) => Change::Tasks {
+                rows: ListChange::between(&old.rows, &new.rows),
+                total: new.total,
+                states: (old.states != new.states).then(|| new.states.clone()),
+                stored: new.stored,
+                latest: new.latest,
+                newer: new.newer,
+            },
+            (Self::Workers(old), Self::Workers(new)) => Change::Workers {
+                rows: ListChange::between(&old.rows, &new.rows),
+                unanswered_pings: new.unanswered_pings,
+            },
+            (Self::Worker(Some(old)), Self::Worker(Some(new))) => Change::Worker {
+                summary: Box::new(new.summary.clone()),
+                namesakes: (old.namesakes != new.namesakes).then(|| new.namesakes.clone()),
+                inspection: (old.inspection != new.inspection)
+                    .then(|| Box::new(new.inspection.clone())),
+            },
+            (Self::Queues(old), Self::Queues(new)) => Change::Queues {
+                rows: ListChange::between(&old.rows, &new.rows),
+                unacked: new.unacked,
+                polled: new.polled,
+                redis: (old.redis != new.redis).then(|| new.redis.clone()),
+            },
+            (_, new) => Change::Whole(new.clone()),
+        })
+    }
+
+    /// Brings this picture to the one `change` leads to.
+    ///
+    /// A change of another topic is taken only if it is whole; it tells so by
+    /// returning `false` otherwise, and the picture stays as it was.
+    pub fn apply(&mut self, change: &Change) -> bool {
+        match (&mut *self, change) {
+            (_, Change::Whole(view)) => *self = view.clone(),
+            (
+                Self::Tasks(page),
+                Change::Tasks {
+                    rows,
+                    total,
+                    states,
+                    stored,
+                    latest,
+                    newer,
+                },
+            ) => {
+                if let Some(rows) = rows {
+                    rows.apply(&mut page.rows);
+                }
+                if let Some(states) = states {
+                    page.states.clone_from(states);
+                }
+                page.total = *total;
+                page.stored = *stored;
+                page.latest = *latest;
+                page.newer = *newer;
+            }
+            (
+                Self::Workers(list),
+                Change::Workers {
+                    rows,
+                    unanswered_pings,
+                },
+            ) => {
+                if let Some(rows) = rows {
+                    rows.apply(&mut list.rows);
+                }
+                list.unanswered_pings = *unanswered_pings;
+            }
+            (
+                Self::Worker(Some(detail)),
+                Change::Worker {
+                    summary,
+                    namesakes,
+                    inspection,
+                },
+            ) => {
+                detail.summary = (**summary).clone();
+                if let Some(namesakes) = namesakes {
+                    detail.namesakes.clone_from(namesakes);
+                }
+                if let Some(inspection) = inspection {
+                    detail.inspection = (**inspection).clone();
+                }
+            }
+            (
+                Self::Queues(list),
+                Change::Queues {
+                    rows,
+                    unacked,
+                    polled,
+                    redis,
+                },
+            ) => {
+                if let Some(rows) = rows {
+                    rows.apply(&mut list.rows);
+                }
+                if let Some(redis) = redis {
+                    list.redis.clone_from(redis);
+                }
+                list.unacked = *unacked;
+                list.polled = *polled;
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A topic's picture at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The state's revision: grows with every change anywhere.
+    pub revision: u64,
+    /// What every page shows.
+    pub pulse: Pulse,
+    /// The picture.
+    pub view: View,
+}
+
+/// One message of the live stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case")]
+pub enum Frame {
+    /// The first message, or a fresh start.
+    Snapshot(Box<Snapshot>),
+    /// Something changed since the message before.
+    Delta {
+        /// The revision of the picture that this change starts from.
+        from: u64,
+        /// The revision it leads to.
+        revision: u64,
+        /// The frame of the page, if it changed.
+        pulse: Option<Box<Pulse>>,
+        /// The picture's change, if it changed.
+        change: Option<Box<Change>>,
+    },
+}

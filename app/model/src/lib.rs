@@ -1,0 +1,31 @@
+//! The words of the dashboard: what the engine hands out, what travels to the
+//! browser, and what a user may ask for.
+//!
+//! This crate is compiled for the server and for the browser. It does no I/O
+//! and reads no clock; whoever needs the present time passes it in.
+
+pub mod error;
+pub mod feed;
+pub mod health;
+pub mod id;
+pub mod list;
+pub mod overview;
+pub mod query;
+pub mod queue;
+pub mod search;
+pub mod task;
+pub mod time;
+pub mod worker;
+
+pub use error::{ErrorKind, WireError};
+pub use feed::{Change, Frame, Snapshot, Topic, View};
+pub use health::{BrokerState, Gap, GapCause, Pulse};
+pub use id::{QueueName, TaskId, TaskName, WorkerName};
+pub use list::{Keyed, ListChange};
+pub use overview::{Attention, Outcomes, Overview, Severity, TypeSummary};
+pub use query::{QueryError, TaskQuery, TaskSort};
+pub use queue::{QueueList, QueueSummary, RedisInfo};
+pub use search::{SearchError, SearchExpression};
+pub use task::{Attempt, CustomEvent, TaskDetail, TaskPage, TaskState, TaskSummary};
+pub use time::Timestamp;
+pub use worker::{EventCounts, Inspection, WorkerDetail, WorkerList, WorkerStatus, WorkerSummary};

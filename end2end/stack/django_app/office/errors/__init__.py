@@ -1,0 +1,1 @@
+"""Failures of all applications, collected from one queue."""

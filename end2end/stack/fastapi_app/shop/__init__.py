@@ -1,0 +1,1 @@
+"""A small web shop: FastAPI in front, Celery behind."""

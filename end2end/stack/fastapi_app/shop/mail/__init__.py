@@ -1,0 +1,1 @@
+"""Everything the shop sends by e-mail."""

@@ -1,0 +1,1 @@
+"""Prices: the part that needs a processor."""
