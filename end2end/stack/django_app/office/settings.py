@@ -13,6 +13,7 @@ WSGI_APPLICATION = "office.wsgi.application"
 INSTALLED_APPS = ["office.billing", "office.errors", "office.housekeeping"]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 USE_TZ = True
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 FILES_DIR = Path(os.environ.get("FILES_DIR", "files"))
