@@ -1,0 +1,21 @@
+//! What Celery and kombu say on Redis, as types: keys and channels, URLs,
+//! events, control messages and their replies, task messages and results.
+//!
+//! Bytes in, values out, and back; this crate does no I/O and reads no clock.
+//! Whatever the bytes are, nothing here panics or recurses without bound.
+
+pub mod envelope;
+pub mod error;
+pub mod event;
+mod iso;
+mod json;
+pub mod keys;
+pub mod text;
+pub mod url;
+
+pub use envelope::extract_body;
+pub use error::{DecodeError, DecodeErrorKind};
+pub use event::{Decoded, EventKind, EventRef, Scratch, decode, decode_body};
+pub use keys::{Binding, FanoutPrefix, Keyspace};
+pub use text::Text;
+pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

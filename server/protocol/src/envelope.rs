@@ -1,0 +1,162 @@
+//! What kombu wraps around events, control messages and task messages alike:
+//! `{"body": …, "content-type": …, "headers": {…}, "properties": {…}}`.
+
+use crate::{
+    DecodeError, DecodeErrorKind,
+    json::{self, skip_space, skip_string, skip_value},
+};
+use serde_json::{Map, Value};
+
+/// Finds the body of `payload` and appends it to `out` as the sender's
+/// serializer wrote it, base64 and JSON escapes undone.
+///
+/// Only the envelope up to the body is looked at, so that a reader thread can
+/// do it for every message.
+pub fn extract_body(payload: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let (start, end) = find_body(payload).map_err(|kind| kind.at(payload))?;
+    let value = &payload[start..end];
+    let Some(text) = value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+    else {
+        // No kombu writes the body as JSON within JSON, but the meaning is clear.
+        return if value.starts_with(b"{") || value.starts_with(b"[") {
+            out.extend_from_slice(value);
+            Ok(())
+        } else {
+            Err(DecodeErrorKind::NoBody.at(payload))
+        };
+    };
+    if memchr::memchr(b'\\', text).is_none() && !is_plain(text) {
+        return append_base64(text, out);
+    }
+    // `body_encoding` is another one than base64: the body is an escaped string.
+    let text = match json::parse_value(value).map_err(|kind| kind.at(payload))? {
+        Value::String(text) => text,
+        _ => return Err(DecodeErrorKind::NoBody.at(payload)),
+    };
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    } else {
+        append_base64(text.as_bytes(), out)
+    }
+}
+
+/// Tells whether a body is JSON itself: no list or object starts like base64.
+fn is_plain(text: &[u8]) -> bool {
+    matches!(text.get(skip_space(text, 0)), Some(b'{' | b'['))
+}
+
+fn append_base64(text: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let before = out.len();
+    if base64_simd::STANDARD.decode_append(text, out).is_err() {
+        out.truncate(before);
+        return Err(DecodeErrorKind::NotBase64.at(text));
+    }
+    Ok(())
+}
+
+/// Returns where the value of the outermost `body` starts and ends.
+fn find_body(payload: &[u8]) -> Result<(usize, usize), DecodeErrorKind> {
+    let mut at = skip_space(payload, 0);
+    if payload.get(at) != Some(&b'{') {
+        return Err(DecodeErrorKind::NotAnEnvelope);
+    }
+    at = skip_space(payload, at + 1);
+    while payload.get(at) == Some(&b'"') {
+        let key_end = skip_string(payload, at).ok_or(DecodeErrorKind::NotAnEnvelope)?;
+        let is_body = &payload[at..key_end] == b"\"body\"";
+        at = skip_space(payload, key_end);
+        if payload.get(at) != Some(&b':') {
+            return Err(DecodeErrorKind::NotAnEnvelope);
+        }
+        let start = skip_space(payload, at + 1);
+        let end = skip_value(payload, start).ok_or(DecodeErrorKind::NotAnEnvelope)?;
+        if is_body {
+            return Ok((start, end));
+        }
+        at = skip_space(payload, end);
+        if payload.get(at) != Some(&b',') {
+            break;
+        }
+        at = skip_space(payload, at + 1);
+    }
+    Err(DecodeErrorKind::NoBody)
+}
+
+/// A whole envelope, for messages that are read one at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Envelope {
+    pub(crate) content_type: String,
+    pub(crate) headers: Map<String, Value>,
+    pub(crate) properties: Map<String, Value>,
+    /// The body as the sender's serializer wrote it; compression is not undone.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Envelope {
+    /// Reads an envelope.
+    pub(crate) fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        let Ok(Value::Object(mut fields)) = json::parse_value(payload) else {
+            return Err(DecodeErrorKind::NotAnEnvelope.at(payload));
+        };
+        let mut object = |name: &str| match fields.remove(name) {
+            Some(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        let (headers, properties) = (object("headers"), object("properties"));
+        let is_base64 = properties.get("body_encoding").and_then(Value::as_str) == Some("base64");
+        let body = match fields.remove("body") {
+            Some(Value::String(text)) if is_base64 => {
+                let mut body = Vec::new();
+                append_base64(text.as_bytes(), &mut body)?;
+                body
+            }
+            Some(Value::String(text)) => text.into_bytes(),
+            _ => return Err(DecodeErrorKind::NoBody.at(payload)),
+        };
+        let content_type = match fields.remove("content-type") {
+            Some(Value::String(name)) => name,
+            _ => String::new(),
+        };
+        Ok(Self {
+            content_type,
+            headers,
+            properties,
+            body,
+        })
+    }
+
+    /// Reads the content type alone, for a message whose body makes trouble.
+    pub(crate) fn content_type_of(payload: &[u8]) -> Option<String> {
+        match json::parse_value(payload)
+            .ok()?
+            .get_mut("content-type")?
+            .take()
+        {
+            Value::String(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Reads the body, which must be JSON.
+    pub(crate) fn json_body(&self) -> Result<Value, DecodeError> {
+        if let Some(name) = self.headers.get("compression").and_then(Value::as_str) {
+            return Err(DecodeErrorKind::UnsupportedCompression(name.to_owned()).at(&self.body));
+        }
+        json::parse_value(&self.body).map_err(|kind| {
+            match unsupported_content_type(&self.content_type) {
+                Some(kind) => kind,
+                None => kind,
+            }
+            .at(&self.body)
+        })
+    }
+}
+
+/// Returns the trouble with a content type that is not JSON.
+pub(crate) fn unsupported_content_type(name: &str) -> Option<DecodeErrorKind> {
+    (!name.is_empty() && name != "application/json")
+        .then(|| DecodeErrorKind::UnsupportedContentType(name.to_owned()))
+}
