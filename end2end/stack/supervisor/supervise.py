@@ -116,6 +116,8 @@ class Supervisor:
                 with connection:
                     self.answer(connection)
             self.look_after()
+        if self.guest and self.guest.exited():
+            say(f"{self.command[0]} ended with exit code {self.guest.exit_code}")
 
     def take_down(self) -> None:
         """End everything this supervisor started, services last so that workers can say goodbye."""
