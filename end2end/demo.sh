@@ -18,4 +18,5 @@ exec "$DASHBOARD" --broker "$CELERY_BROKER_URL" --result-backend "$CELERY_RESULT
 '
 
 # exec: signals sent to this script reach the supervisor, which ends all it started.
-exec "$ROOT/end2end/.venv/bin/python" "$ROOT/end2end/stack/stack.py" up --data-dir "$ROOT/.demo" "$@" -- sh -c "$dashboard"
+exec "$ROOT/end2end/.venv/bin/python" "$ROOT/end2end/stack/stack.py" \
+    up --data-dir "$ROOT/.demo" "$@" -- sh -c "$dashboard"

@@ -78,13 +78,18 @@ class Inbox:
 
 async def serve() -> None:
     """Serve until SIGTERM or SIGINT."""
-    handler = Inbox(Path(os.environ.get("INBOX", "inbox.jsonl")), float(os.environ.get("SMTP_REFUSE_PROBABILITY", "0.15")))
+    probability = float(os.environ.get("SMTP_REFUSE_PROBABILITY", "0.15"))
+    handler = Inbox(Path(os.environ.get("INBOX", "inbox.jsonl")), probability)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     host, port = os.environ.get("SMTP_HOST", "127.0.0.1"), int(os.environ.get("SMTP_PORT", "1025"))
-    server = await loop.create_server(lambda: SMTP(handler, hostname="mail.example.org", enable_SMTPUTF8=True), host, port)
+
+    def protocol() -> SMTP:
+        return SMTP(handler, hostname="mail.example.org", enable_SMTPUTF8=True)
+
+    server = await loop.create_server(protocol, host, port)
     print(f"listening on {host}:{port}", flush=True)
     await stop.wait()
     server.close()

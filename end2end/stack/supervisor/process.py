@@ -38,6 +38,8 @@ class Component:
         self.state: State = "new"
         self.restarts = 0
         self.restart_at: float | None = None
+        self.started_at = 0.0
+        self.pause = 0.25
         self.log_start = 0
 
     @property
@@ -70,6 +72,7 @@ class Component:
                     )
                 self.process = self._spawn(self.spec.command, log)
         self.state = "running"
+        self.started_at = time.monotonic()
 
     def _spawn(self, command: list[str], log: IO[bytes] | None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -90,16 +93,16 @@ class Component:
     def is_ready(self) -> bool:
         return self.state == "running" and not self.exited() and self.spec.ready(self.log_text())
 
-    def log_text(self) -> str:
-        """What the present process has written."""
+    def log_text(self, at_most: int = 1_000_000) -> str:
+        """What the present process has written, or the end of it."""
         if self.log is None:
             return ""
         with self.log.open("rb") as log:
-            log.seek(self.log_start)
+            log.seek(max(self.log_start, self.log.stat().st_size - at_most))
             return log.read().decode(errors="replace")
 
     def last_lines(self, count: int = 15) -> str:
-        lines = self.log_text().splitlines()[-count:]
+        lines = self.log_text(20_000).splitlines()[-count:]
         return "\n".join(f"    {line}" for line in lines)
 
     def note(self, text: str) -> None:

@@ -18,6 +18,7 @@ CONTROL = "control.sock"
 STATE_FILE = "stack.json"
 READY_SECONDS = 120.0
 STOP_GRACE = 5.0
+# Who lived this long and then died is not dying over and over.
 STABLE_SECONDS = 30.0
 
 
@@ -30,7 +31,11 @@ class Interrupted(Exception):
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    """Tell whoever listens. Nobody listening is no reason to leave processes behind."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        pass
 
 
 class Supervisor:
@@ -66,7 +71,8 @@ class Supervisor:
         except Interrupted:
             return 0
         except subprocess.CalledProcessError as error:
-            raise StackError(f"{' '.join(error.cmd)} failed; see the logs in {self.options.data_dir / 'logs'}") from None
+            logs = self.options.data_dir / "logs"
+            raise StackError(f"{' '.join(error.cmd)} failed; see the logs in {logs}") from None
         finally:
             self.take_down()
 
@@ -164,8 +170,16 @@ class Supervisor:
             if component.state == "running" and component.exited():
                 self.on_death(component)
             elif component.restart_at is not None and time.monotonic() >= component.restart_at:
-                component.start()
-                self.write_state()
+                self.restart(component)
+
+    def restart(self, component: Component) -> None:
+        """Start a dead component again; one that can't even be started gets another try later."""
+        try:
+            component.start()
+        except (OSError, subprocess.SubprocessError) as error:
+            component.note(f"could not be restarted: {error}")
+            component.restart_at = time.monotonic() + 10.0
+        self.write_state()
 
     def on_death(self, component: Component) -> None:
         """Report it. A worker or beat comes back, after a pause that grows while it keeps dying."""
@@ -174,7 +188,9 @@ class Supervisor:
         say(f"{text}; the last lines of {component.log}:\n{component.last_lines()}")
         component.kill_group()
         if component.spec.restart and self.is_up:
-            pause = min(0.5 * 2**component.restarts, 10.0)
+            lived = time.monotonic() - component.started_at
+            component.pause = 0.5 if lived > STABLE_SECONDS else min(2 * component.pause, 10.0)
+            pause = component.pause
             component.restarts += 1
             component.restart_at = time.monotonic() + pause
             text += f"; restarting it in {pause:g} s"
