@@ -98,7 +98,14 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Reads an envelope.
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let Ok(Value::Object(mut fields)) = json::parse_value(payload) else {
+        json::parse_value(payload)
+            .map_err(|_| DecodeErrorKind::NotAnEnvelope.at(payload))
+            .and_then(|value| Self::from_value(value, payload))
+    }
+
+    /// Reads an envelope that is already parsed; `payload` is quoted in errors.
+    pub(crate) fn from_value(value: Value, payload: &[u8]) -> Result<Self, DecodeError> {
+        let Value::Object(mut fields) = value else {
             return Err(DecodeErrorKind::NotAnEnvelope.at(payload));
         };
         let mut object = |name: &str| match fields.remove(name) {

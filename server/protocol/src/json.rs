@@ -13,12 +13,23 @@ const MAX_DEPTH: usize = 100;
 
 /// Reads a value, first as JSON, then as Python's dialect of it.
 pub(crate) fn parse_value(bytes: &[u8]) -> Result<Value, DecodeErrorKind> {
-    if let Ok(value) = serde_json::from_slice(bytes) {
+    if !has_long_integer(bytes)
+        && let Ok(value) = serde_json::from_slice(bytes)
+    {
         return Ok(value);
     }
     let mut clean = String::new();
     sanitize(&String::from_utf8_lossy(bytes), &mut clean);
     serde_json::from_str(&clean).map_err(|error| DecodeErrorKind::NotJson(error.to_string()))
+}
+
+/// Tells whether there may be an integer of more than 64 bits, which `Value`
+/// would turn into a float and so lose digits.
+fn has_long_integer(bytes: &[u8]) -> bool {
+    const SHORTEST: usize = 19;
+    bytes
+        .chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit())
+        .any(|run| run.len() >= SHORTEST)
 }
 
 /// Returns the position of the first byte at or after `at` that is no white space.
@@ -286,6 +297,10 @@ mod tests {
             ])
         );
         assert_eq!(read("[1e999]"), json!([null]));
+        assert_eq!(
+            read("[1000000000000000000000000000000]"),
+            json!(["1000000000000000000000000000000"])
+        );
         let huge = "9".repeat(400);
         assert_eq!(read(&format!("[{huge}]")), json!([huge]));
         assert_eq!(read(r#"{"a": 1, "a": 2}"#), json!({"a": 2}));
@@ -330,7 +345,7 @@ mod tests {
     #[test]
     fn the_end_of_a_value_is_found() {
         let end = |text: &str| skip_value(text.as_bytes(), 0);
-        assert_eq!(end(r#"{"a": "}\"]"}, 1"#), Some(12));
+        assert_eq!(end(r#"{"a": "}\"]"}, 1"#), Some(13));
         assert_eq!(end("NaN,"), Some(3));
         assert_eq!(end("12"), Some(2));
         assert_eq!(end(r#""a\\","#), Some(5));

@@ -7,9 +7,13 @@
 pub mod envelope;
 pub mod error;
 pub mod event;
+pub mod inspect;
 mod iso;
 mod json;
 pub mod keys;
+pub mod message;
+pub mod pidbox;
+pub mod result;
 pub mod text;
 pub mod url;
 
@@ -17,5 +21,8 @@ pub use envelope::extract_body;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{Decoded, EventKind, EventRef, Scratch, decode, decode_body};
 pub use keys::{Binding, FanoutPrefix, Keyspace};
+pub use message::{TaskMessage, decode_message, decode_unacked, looks_like_message};
+pub use pidbox::{Reply, Request, RequestError, decode_reply};
+pub use result::{TaskResult, decode_result};
 pub use text::Text;
 pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

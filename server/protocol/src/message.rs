@@ -1,0 +1,173 @@
+//! Task messages as they wait in queues; headers only, the body stays shut.
+
+use crate::{DecodeError, DecodeErrorKind, envelope::Envelope, iso, json};
+use model::{TaskId, TaskName, Timestamp};
+use serde_json::{Map, Value};
+
+/// A task message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskMessage {
+    /// The version of Celery's task message protocol, 1 or 2.
+    pub protocol: u8,
+    /// The id.
+    pub id: TaskId,
+    /// The task type.
+    pub name: TaskName,
+    /// The name that events show instead.
+    pub shadow: Option<String>,
+    /// How often it was retried before.
+    pub retries: u32,
+    /// When it is to run.
+    pub eta: Option<Timestamp>,
+    /// When it expires.
+    pub expires: Option<Timestamp>,
+    /// The first task of the workflow.
+    pub root_id: Option<TaskId>,
+    /// The task that sent this one.
+    pub parent_id: Option<TaskId>,
+    /// The group it belongs to.
+    pub group_id: Option<String>,
+    /// The process that sent it.
+    pub origin: Option<String>,
+    /// Python's repr of the positional arguments; absent in protocol 1.
+    pub argsrepr: Option<String>,
+    /// Python's repr of the keyword arguments; absent in protocol 1.
+    pub kwargsrepr: Option<String>,
+    /// The exchange it was sent to.
+    pub exchange: Option<String>,
+    /// The routing key it was sent with.
+    pub routing_key: Option<String>,
+    /// The priority it was sent with; the lowest number runs first.
+    pub priority: Option<u64>,
+    /// Whether a worker took it before and did not acknowledge it.
+    pub redelivered: bool,
+    /// How the body is encoded.
+    pub content_type: String,
+    /// How the body is compressed.
+    pub compression: Option<String>,
+    /// The size of the body, bytes.
+    pub body_bytes: usize,
+}
+
+/// Tells whether an element of a list is a message that kombu put there, so
+/// that the list is a queue.
+pub fn looks_like_message(element: &[u8]) -> bool {
+    Envelope::decode(element).is_ok_and(|envelope| {
+        !envelope.content_type.is_empty() && envelope.properties.contains_key("delivery_info")
+    })
+}
+
+/// Reads an element of a queue's list.
+pub fn decode_message(element: &[u8]) -> Result<TaskMessage, DecodeError> {
+    read(&Envelope::decode(element)?)
+}
+
+/// Reads a value of the hash of messages that workers hold: `[message, exchange, routing_key]`.
+pub fn decode_unacked(value: &[u8]) -> Result<TaskMessage, DecodeError> {
+    let parsed = json::parse_value(value).map_err(|kind| kind.at(value))?;
+    let message = match parsed {
+        Value::Array(parts) => parts.into_iter().next(),
+        _ => None,
+    };
+    let message =
+        message.ok_or_else(|| DecodeErrorKind::Unexpected("a list of three").at(value))?;
+    read(&Envelope::from_value(message, value)?)
+}
+
+fn read(envelope: &Envelope) -> Result<TaskMessage, DecodeError> {
+    if envelope.headers.contains_key("id") || envelope.headers.contains_key("task") {
+        return fields(2, &envelope.headers, envelope);
+    }
+    // Protocol 1 keeps in the body what protocol 2 has in the headers.
+    match envelope.json_body()? {
+        Value::Object(body) => fields(1, &body, envelope),
+        _ => Err(DecodeErrorKind::Missing("task").at(&envelope.body)),
+    }
+}
+
+fn fields(
+    protocol: u8,
+    head: &Map<String, Value>,
+    envelope: &Envelope,
+) -> Result<TaskMessage, DecodeError> {
+    let text = |key: &str| head.get(key).and_then(Value::as_str).map(str::to_owned);
+    let required = |key: &'static str| {
+        text(key).ok_or_else(|| DecodeErrorKind::Missing(key).at(&envelope.body))
+    };
+    let delivery = envelope.properties.get("delivery_info");
+    let delivered = |key: &str| delivery.and_then(|info| info.get(key));
+    let is_true = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
+    Ok(TaskMessage {
+        protocol,
+        id: required("id")?.into(),
+        name: required("task")?.into(),
+        shadow: text("shadow"),
+        retries: head
+            .get("retries")
+            .and_then(Value::as_u64)
+            .and_then(|count| count.try_into().ok())
+            .unwrap_or(0),
+        eta: head.get("eta").and_then(Value::as_str).and_then(iso::parse),
+        expires: head
+            .get("expires")
+            .and_then(Value::as_str)
+            .and_then(iso::parse),
+        root_id: text("root_id").map(TaskId::from),
+        parent_id: text("parent_id").map(TaskId::from),
+        group_id: text("group").or_else(|| text("taskset")),
+        origin: text("origin"),
+        argsrepr: text("argsrepr"),
+        kwargsrepr: text("kwargsrepr"),
+        exchange: delivered("exchange")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        routing_key: delivered("routing_key")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        priority: envelope.properties.get("priority").and_then(Value::as_u64),
+        redelivered: is_true(delivered("redelivered"))
+            || is_true(envelope.headers.get("redelivered")),
+        content_type: envelope.content_type.clone(),
+        compression: envelope
+            .headers
+            .get("compression")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        body_bytes: envelope.body.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_lists_are_no_queues() {
+        for element in [
+            &b""[..],
+            b"1",
+            b"hello",
+            b"{}",
+            b"[1, 2]",
+            br#"{"body": "x"}"#,
+            br#"{"body": "eA==", "content-type": "text/plain", "properties": {"body_encoding": "base64"}}"#,
+            b"\xff\xfe",
+        ] {
+            assert!(!looks_like_message(element), "{element:?}");
+            assert!(decode_message(element).is_err(), "{element:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_name_is_an_error() {
+        let element = br#"{"body": "W10=", "content-type": "application/json", "headers": {"id": "1"}, "properties": {"body_encoding": "base64", "delivery_info": {}}}"#;
+        assert!(looks_like_message(element));
+        assert_eq!(
+            decode_message(element).map_err(|e| e.kind),
+            Err(DecodeErrorKind::Missing("task"))
+        );
+        assert!(decode_unacked(b"[]").is_err());
+        assert!(decode_unacked(b"[1]").is_err());
+        assert!(decode_unacked(b"nonsense").is_err());
+    }
+}
