@@ -1,0 +1,8 @@
+//! Answers for programs: Flower's paths and shapes, and a snapshot of our own.
+
+pub(crate) mod flower;
+pub(crate) mod health;
+pub(crate) mod queues;
+pub(crate) mod snapshot;
+pub(crate) mod tasks;
+pub(crate) mod workers;

@@ -1,0 +1,18 @@
+//! `GET /api/v1/snapshot`.
+
+use crate::error::{ApiError, blocking};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+};
+use model::{Snapshot, Topic};
+use monitor::Monitor;
+
+/// Returns one picture of a topic, the same as the first frame of its stream.
+pub(crate) async fn snapshot(
+    State(monitor): State<Monitor>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Snapshot>, ApiError> {
+    let topic = Topic::from_query_string(query.as_deref().unwrap_or_default())?;
+    Ok(Json(blocking(move || monitor.snapshot(&topic)).await?))
+}

@@ -1,0 +1,23 @@
+//! The dashboard as a process: it reads its configuration, starts the engine,
+//! and answers browsers and programs over HTTP.
+//!
+//! Nothing here knows what a task is; handlers unpack a request, ask the
+//! engine, and wrap the answer.
+
+pub mod api;
+pub mod assets;
+pub mod config;
+pub mod error;
+pub mod metrics;
+pub mod router;
+mod security;
+pub mod serve;
+pub mod shutdown;
+pub mod state;
+mod stream;
+mod ui;
+
+pub use config::{Config, ConfigError};
+pub use router::router;
+pub use serve::serve;
+pub use state::AppState;

@@ -1,0 +1,70 @@
+//! Every route on one page.
+
+use crate::{api, assets, error::ApiError, metrics, security, state::AppState, stream, ui};
+use axum::{
+    Router,
+    extract::Request,
+    http::{Method, StatusCode, Uri},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use model::{ErrorKind, WireError};
+use tower_http::{CompressionLevel, compression::CompressionLayer, trace::TraceLayer};
+
+/// Returns the whole dashboard as one service.
+pub fn router(state: AppState) -> Router {
+    // Flower's paths, in Flower's shapes.
+    let flower = Router::new()
+        .route("/api/tasks", get(api::tasks::list))
+        .route("/api/task/info/{id}", get(api::tasks::info))
+        .route("/api/task/types", get(api::tasks::types))
+        .route("/api/workers", get(api::workers::list))
+        .route("/api/queues/length", get(api::queues::lengths))
+        .route("/healthcheck", get(api::health::check))
+        .route("/metrics", get(metrics::metrics));
+
+    // Our own.
+    let ours = Router::new()
+        .route("/api/v1/snapshot", get(api::snapshot::snapshot))
+        .route("/api/v1/stream", get(stream::stream));
+
+    let router = ui::routes(flower.merge(ours), &state)
+        .route("/api/{*path}", axum::routing::any(unknown_api_path))
+        .fallback(ui::fallback)
+        .method_not_allowed_fallback(wrong_method)
+        // Event streams, pictures and what is compressed already pass as they are.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
+
+    // The bundle is compressed once, when it is built.
+    let bundle = format!("/{}/{{*path}}", state.options.site_pkg_dir);
+    router
+        .route(&bundle, get(assets::bundle))
+        .layer(middleware::from_fn(security::add_headers))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .with_state(state)
+}
+
+/// Names a request in the log by its path alone: queries may hold what people
+/// look for in arguments and results.
+fn span(request: &Request) -> tracing::Span {
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+}
+
+async fn unknown_api_path(uri: Uri) -> ApiError {
+    WireError::new(
+        ErrorKind::NotFound,
+        format!("There is nothing at {}.", uri.path()),
+    )
+    .into()
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let message = format!("{} does not take {method}.", uri.path());
+    if uri.path().starts_with("/api/v1/") {
+        let error = WireError::new(ErrorKind::Invalid, message);
+        ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, error).into_response()
+    } else {
+        (StatusCode::METHOD_NOT_ALLOWED, message).into_response()
+    }
+}

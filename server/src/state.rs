@@ -1,0 +1,67 @@
+//! What every handler can reach.
+
+use crate::assets::Assets;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use monitor::Monitor;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The process as handlers see it.
+#[derive(Clone)]
+pub struct AppState {
+    /// The engine.
+    pub monitor: Monitor,
+    /// What pages need to know about their scripts and styles.
+    pub options: LeptosOptions,
+    /// Files for browsers.
+    pub assets: Arc<Assets>,
+    /// Cancelled when the process is to end.
+    pub stop: CancellationToken,
+    /// When the process started, seconds since the epoch.
+    pub started_seconds: f64,
+}
+
+impl AppState {
+    /// Puts the parts together; pages will ask for scripts and styles under
+    /// an address that holds the hash of their content.
+    pub fn new(
+        monitor: Monitor,
+        mut options: LeptosOptions,
+        assets: Assets,
+        stop: CancellationToken,
+    ) -> Self {
+        let folder = options.site_pkg_dir.trim_matches('/');
+        options.site_pkg_dir = format!("{folder}/{}", assets.hash()).into();
+        Self {
+            monitor,
+            options,
+            assets: Arc::new(assets),
+            stop,
+            started_seconds: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0.0, |since| since.as_secs_f64()),
+        }
+    }
+}
+
+impl FromRef<AppState> for Monitor {
+    fn from_ref(state: &AppState) -> Self {
+        state.monitor.clone()
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.options.clone()
+    }
+}
+
+impl FromRef<AppState> for Arc<Assets> {
+    fn from_ref(state: &AppState) -> Self {
+        state.assets.clone()
+    }
+}
