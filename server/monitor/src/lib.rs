@@ -1,0 +1,268 @@
+//! The engine: events in from Redis, state in memory, live views out.
+//!
+//! [`Monitor`] is its face, a handle that is cheap to clone. Everything runs
+//! in threads and tasks that [`Monitor::start`] begins and
+//! [`Monitor::shutdown`] ends; only the aggregator's thread changes the state.
+
+mod aggregator;
+mod broker;
+mod cell;
+mod clock;
+mod config;
+mod control;
+mod error;
+mod feed;
+mod intake;
+mod poller;
+mod state;
+
+pub use config::MonitorConfig;
+pub use error::StartError;
+pub use feed::Subscription;
+pub use state::metrics::{EventCount, Metrics, RUNTIME_BOUNDS, RuntimeHistogram};
+
+use broker::{connect::Target, events::EventReader, pidbox::Pidbox};
+use cell::StateReader;
+use control::Control;
+use feed::Watched;
+use intake::Intake;
+use model::{
+    ErrorKind, Pulse, QueryError, QueueList, SearchError, SearchExpression, TaskDetail, TaskId,
+    TaskName, TaskPage, TaskQuery, Topic, WireError, WorkerDetail, WorkerList, WorkerName,
+};
+use parking_lot::Mutex;
+use poller::Poller;
+use state::{Limits, State};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The engine's handle.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reader: StateReader,
+    control: Control,
+    intake: Intake,
+    cancel: CancellationToken,
+    tracker: TaskTracker,
+    stop_reader: Arc<AtomicBool>,
+    aggregator: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Monitor {
+    /// Starts the engine inside the present tokio runtime.
+    ///
+    /// It does not need the broker to be there: it is connected to as soon as
+    /// it answers, and [`Monitor::pulse`] tells how that stands.
+    pub fn start(config: MonitorConfig) -> Result<Self, StartError> {
+        install_crypto();
+        let target = Target {
+            url: config.broker.clone(),
+            sentinel_master: config.sentinel_master.clone(),
+        };
+        let limits = Limits {
+            max_tasks: config.max_tasks,
+            max_workers: config.max_workers,
+            enable_events: config.enable_events,
+            purge_offline_seconds: config.purge_offline_workers.map(|d| d.as_secs_f64()),
+            broker_url: config.broker.masked(),
+            version: config.version.clone(),
+        };
+        let (writer, reader) = cell::split(State::new(limits, clock::now()));
+        let intake = Intake::new(config.buffer_bytes);
+        let (errands, errands_due) = mpsc::unbounded_channel();
+        let aggregator = spawn_thread("celeriac-aggregator", {
+            let intake = intake.clone();
+            move || aggregator::run(writer, &intake, &errands)
+        })?;
+        let stop_reader = Arc::new(AtomicBool::new(false));
+        let events = EventReader {
+            target: target.clone(),
+            patterns: config.keyspace.event_patterns(),
+            intake: intake.clone(),
+            stop: Arc::clone(&stop_reader),
+        };
+        // Blocked in a read when the engine stops, so nobody waits for it.
+        spawn_thread("celeriac-reader", move || events.run())?;
+
+        let cancel = CancellationToken::new();
+        let tracker = TaskTracker::new();
+        let pidbox = Pidbox::new(target.clone(), config.keyspace.clone());
+        tracker.spawn(pidbox.clone().collect_replies(cancel.clone()));
+        let control = Control {
+            pidbox,
+            intake: intake.clone(),
+            reader: reader.clone(),
+            timeout: config.inspect_timeout,
+            watched: Watched::default(),
+        };
+        tracker.spawn(control.clone().run(errands_due, cancel.clone()));
+        let poller = Poller {
+            target,
+            keyspace: config.keyspace.clone(),
+            interval: config.poll_interval,
+            intake: intake.clone(),
+            reader: reader.clone(),
+        };
+        tracker.spawn(poller.run(cancel.clone()));
+        tracker.close();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                reader,
+                control,
+                intake,
+                cancel,
+                tracker,
+                stop_reader,
+                aggregator: Mutex::new(Some(aggregator)),
+            }),
+        })
+    }
+
+    /// Ends every live view and everything that runs, and waits for it.
+    pub async fn shutdown(&self) {
+        self.inner.cancel.cancel();
+        self.inner.stop_reader.store(true, Ordering::Relaxed);
+        self.inner.intake.close();
+        self.inner.tracker.wait().await;
+        let aggregator = self.inner.aggregator.lock().take();
+        if let Some(aggregator) = aggregator {
+            let joined = tokio::task::spawn_blocking(move || aggregator.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the aggregator did not end well");
+            }
+        }
+    }
+
+    /// Watches a topic. A query that cannot be understood is refused here.
+    pub fn subscribe(&self, topic: Topic) -> Result<Subscription, WireError> {
+        if let Topic::Tasks(query) = &topic {
+            parse_search(query)?;
+        }
+        Ok(Subscription::new(
+            self.clone(),
+            topic,
+            self.inner.reader.revisions(),
+            self.inner.cancel.clone(),
+            self.inner.control.watched.clone(),
+        ))
+    }
+
+    /// Returns a window on tasks.
+    pub fn tasks(&self, query: &TaskQuery) -> Result<TaskPage, WireError> {
+        let search = parse_search(query)?;
+        Ok(self.inner.reader.read().task_page(query, &search))
+    }
+
+    /// Returns whole tasks in order, without their children.
+    ///
+    /// `is_unlimited` passes over the query's limit; `is_flower_search` reads
+    /// its text by Flower's rules, which refuse words of one or two letters.
+    pub fn task_details(
+        &self,
+        query: &TaskQuery,
+        is_unlimited: bool,
+        is_flower_search: bool,
+    ) -> Result<Vec<TaskDetail>, SearchError> {
+        let search = if is_flower_search {
+            SearchExpression::parse_flower(&query.search)?
+        } else {
+            SearchExpression::parse(&query.search)?
+        };
+        let limit = if is_unlimited {
+            usize::MAX
+        } else {
+            query.limit as usize
+        };
+        Ok(self.inner.reader.read().task_details(query, &search, limit))
+    }
+
+    /// Returns everything known of a task.
+    pub fn task(&self, id: &TaskId) -> Option<TaskDetail> {
+        self.inner.reader.read().task(id)
+    }
+
+    /// Returns every task type seen, in alphabetical order.
+    pub fn task_types(&self) -> Vec<TaskName> {
+        self.inner.reader.read().task_types()
+    }
+
+    /// Returns all workers.
+    pub fn workers(&self) -> WorkerList {
+        self.inner.reader.read().worker_list()
+    }
+
+    /// Returns everything known of a worker.
+    pub fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
+        self.inner.reader.read().worker(name)
+    }
+
+    /// Asks a worker, or all of them, for everything, and waits for the answers.
+    pub async fn inspect(&self, worker: Option<&WorkerName>) -> Result<(), WireError> {
+        let destination = worker.map(|name| BTreeSet::from([name.clone()]));
+        self.inner
+            .control
+            .inspect_all(destination.as_ref())
+            .await
+            .map_err(WireError::from)?;
+        // What was just queued is applied before the caller reads it.
+        self.inner.intake.drained().await;
+        Ok(())
+    }
+
+    /// Returns all queues.
+    pub fn queues(&self) -> QueueList {
+        self.inner.reader.read().queue_list()
+    }
+
+    /// Returns how the dashboard itself is doing.
+    pub fn pulse(&self) -> Pulse {
+        self.inner.reader.read().pulse(clock::now())
+    }
+
+    /// Returns everything `/metrics` shows.
+    pub fn metrics(&self) -> Metrics {
+        self.inner.reader.read().metrics(clock::now())
+    }
+
+    pub(crate) fn reader(&self) -> &StateReader {
+        &self.inner.reader
+    }
+}
+
+fn parse_search(query: &TaskQuery) -> Result<SearchExpression, WireError> {
+    SearchExpression::parse(&query.search)
+        .map_err(|error| WireError::new(ErrorKind::Invalid, QueryError::from(error).to_string()))
+}
+
+fn spawn_thread(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|source| StartError::Thread { name, source })
+}
+
+/// Chooses the cryptography for TLS; a second engine in the process finds it chosen.
+fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let chosen = rustls::crypto::ring::default_provider().install_default();
+        if chosen.is_err() {
+            tracing::debug!("another part of the process chose the cryptography first");
+        }
+    }
+}

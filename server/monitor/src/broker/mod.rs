@@ -1,0 +1,6 @@
+//! Everything that talks to Redis.
+
+pub(crate) mod connect;
+pub(crate) mod events;
+pub(crate) mod pidbox;
+pub(crate) mod queues;

@@ -1,0 +1,57 @@
+//! What the engine is told at start.
+
+use protocol::{Keyspace, RedisUrl};
+use std::time::Duration;
+
+/// Settings of a [`crate::Monitor`].
+#[derive(Clone, Debug)]
+pub struct MonitorConfig {
+    /// Where events, queues and remote control are.
+    pub broker: RedisUrl,
+    /// Name of the master, where `broker` lists sentinels.
+    pub sentinel_master: Option<String>,
+    /// Where results are.
+    pub result_backend: Option<RedisUrl>,
+    /// Names of keys and channels.
+    pub keyspace: Keyspace,
+    /// Most tasks to keep in memory, at least 100.
+    pub max_tasks: usize,
+    /// Most worker processes to keep.
+    pub max_workers: usize,
+    /// Most bytes of events that wait to be applied; beyond that they are dropped and counted.
+    pub buffer_bytes: usize,
+    /// Whether workers that send no task events are told to.
+    pub enable_events: bool,
+    /// Time between two readings of the queues' lengths.
+    pub poll_interval: Duration,
+    /// How long workers may take to answer.
+    pub inspect_timeout: Duration,
+    /// Forget workers that are gone for so long; never if absent.
+    pub purge_offline_workers: Option<Duration>,
+    /// The dashboard's version, for the screens.
+    pub version: String,
+}
+
+impl MonitorConfig {
+    /// Returns the defaults for this broker.
+    pub fn new(broker: RedisUrl) -> Self {
+        let keyspace = Keyspace {
+            db: broker.db,
+            ..Keyspace::default()
+        };
+        Self {
+            broker,
+            sentinel_master: None,
+            result_backend: None,
+            keyspace,
+            max_tasks: 100_000,
+            max_workers: 5_000,
+            buffer_bytes: 256 << 20,
+            enable_events: true,
+            poll_interval: Duration::from_secs(2),
+            inspect_timeout: Duration::from_secs(1),
+            purge_offline_workers: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Counters behind `/metrics`, under the names that Flower gave them.
+
+use super::{Names, tasks::Ended};
+use model::{QueueList, WorkerSummary};
+use protocol::EventKind;
+use std::collections::HashMap;
+
+/// Upper bounds of the run-time histogram, seconds: the Prometheus client's defaults.
+pub const RUNTIME_BOUNDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// Most series of one kind; a cluster of 100 workers with 100 types has 10,000.
+const MAX_SERIES: usize = 100_000;
+
+/// Events of one type from one worker about one task type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventCount {
+    /// The worker; empty for `task-sent`, which clients send.
+    pub worker: String,
+    /// The event's type.
+    pub kind: String,
+    /// The task type; empty for worker events.
+    pub task: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Run times of one task type on one worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuntimeHistogram {
+    /// The worker.
+    pub worker: String,
+    /// The task type.
+    pub task: String,
+    /// Tasks by bucket of [`RUNTIME_BOUNDS`], not cumulative; the last one has no bound.
+    pub buckets: [u64; 15],
+    /// Sum of the run times, seconds.
+    pub sum_seconds: f64,
+}
+
+/// Everything `/metrics` shows.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Events.
+    pub events: Vec<EventCount>,
+    /// Run times of tasks that succeeded.
+    pub runtimes: Vec<RuntimeHistogram>,
+    /// Seconds that the last task waited in the worker, by worker and task type; 0 after it ended.
+    pub prefetch_time: Vec<(String, String, f64)>,
+    /// Tasks that wait in the worker, by worker and task type.
+    pub prefetched: Vec<(String, String, u64)>,
+    /// Workers.
+    pub workers: Vec<WorkerSummary>,
+    /// Queues.
+    pub queues: QueueList,
+    /// The dashboard's own state.
+    pub pulse: model::Pulse,
+    /// Connection gaps since the start.
+    pub gaps_total: u64,
+    /// Tasks in memory.
+    pub tasks_stored: u64,
+    /// Tasks forgotten to make room.
+    pub tasks_evicted_total: u64,
+    /// Among them, tasks that had not ended.
+    pub running_tasks_evicted_total: u64,
+    /// Bytes of the texts of tasks in memory.
+    pub text_bytes: u64,
+}
+
+/// The counters.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    events: HashMap<(u32, u32, u32), u64>,
+    runtimes: HashMap<(u32, u32), ([u64; 15], f64)>,
+    prefetch: HashMap<(u32, u32), f64>,
+}
+
+impl Counters {
+    pub(crate) fn event(&mut self, worker: u32, kind: u32, task: u32) {
+        if let Some(count) = self.events.get_mut(&(worker, kind, task)) {
+            *count += 1;
+        } else if self.events.len() < MAX_SERIES {
+            self.events.insert((worker, kind, task), 1);
+        }
+    }
+
+    pub(crate) fn waited(&mut self, worker: u32, task: u32, seconds: f64) {
+        if self.prefetch.len() < MAX_SERIES || self.prefetch.contains_key(&(worker, task)) {
+            self.prefetch.insert((worker, task), seconds);
+        }
+    }
+
+    pub(crate) fn ended(&mut self, worker: u32, task: u32, ended: Ended, runtime: Option<f64>) {
+        let series = (worker, task);
+        if matches!(ended, Ended::Succeeded | Ended::Failed)
+            && let Some(seconds) = self.prefetch.get_mut(&series)
+        {
+            *seconds = 0.0;
+        }
+        // Flower observes the run time that only `task-succeeded` carries.
+        let (Ended::Succeeded, Some(runtime)) = (ended, runtime) else {
+            return;
+        };
+        if self.runtimes.len() >= MAX_SERIES && !self.runtimes.contains_key(&series) {
+            return;
+        }
+        let (buckets, sum) = self.runtimes.entry(series).or_default();
+        let place = RUNTIME_BOUNDS
+            .iter()
+            .position(|bound| runtime <= *bound)
+            .unwrap_or(RUNTIME_BOUNDS.len());
+        buckets[place] += 1;
+        *sum += runtime;
+    }
+
+    pub(crate) fn events(&self, names: &Names) -> Vec<EventCount> {
+        let mut rows: Vec<EventCount> = self
+            .events
+            .iter()
+            .map(|((worker, kind, task), count)| EventCount {
+                worker: text(names.workers.text(*worker)),
+                kind: text(names.events.text(*kind)),
+                task: text(names.tasks.text(*task)),
+                count: *count,
+            })
+            .collect();
+        rows.sort_by(|a, b| (&a.worker, &a.kind, &a.task).cmp(&(&b.worker, &b.kind, &b.task)));
+        rows
+    }
+
+    pub(crate) fn runtimes(&self, names: &Names) -> Vec<RuntimeHistogram> {
+        let mut rows: Vec<RuntimeHistogram> = self
+            .runtimes
+            .iter()
+            .map(
+                |((worker, task), (buckets, sum_seconds))| RuntimeHistogram {
+                    worker: text(names.workers.text(*worker)),
+                    task: text(names.tasks.text(*task)),
+                    buckets: *buckets,
+                    sum_seconds: *sum_seconds,
+                },
+            )
+            .collect();
+        rows.sort_by(|a, b| (&a.worker, &a.task).cmp(&(&b.worker, &b.task)));
+        rows
+    }
+
+    pub(crate) fn prefetch_time(&self, names: &Names) -> Vec<(String, String, f64)> {
+        let mut rows: Vec<_> = self
+            .prefetch
+            .iter()
+            .map(|((worker, task), seconds)| {
+                (
+                    text(names.workers.text(*worker)),
+                    text(names.tasks.text(*task)),
+                    *seconds,
+                )
+            })
+            .collect();
+        rows.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        rows
+    }
+
+    /// Returns the type name of an event whose type Celery defines.
+    pub(crate) fn kind_name(kind: EventKind) -> Option<&'static str> {
+        Some(match kind {
+            EventKind::TaskSent => "task-sent",
+            EventKind::TaskReceived => "task-received",
+            EventKind::TaskStarted => "task-started",
+            EventKind::TaskSucceeded => "task-succeeded",
+            EventKind::TaskFailed => "task-failed",
+            EventKind::TaskRetried => "task-retried",
+            EventKind::TaskRevoked => "task-revoked",
+            EventKind::TaskRejected => "task-rejected",
+            EventKind::WorkerOnline => "worker-online",
+            EventKind::WorkerHeartbeat => "worker-heartbeat",
+            EventKind::WorkerOffline => "worker-offline",
+            _ => return None,
+        })
+    }
+}
+
+pub(crate) fn text(shared: Option<&std::sync::Arc<str>>) -> String {
+    shared.map(|text| text.to_string()).unwrap_or_default()
+}

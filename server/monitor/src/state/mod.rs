@@ -1,0 +1,410 @@
+//! The state: what the events, answers and readings so far amount to.
+//! Pure and synchronous; the time is always passed in.
+
+mod health;
+mod histogram;
+mod intern;
+pub(crate) mod metrics;
+mod overview;
+pub(crate) mod queues;
+mod tasks;
+mod throughput;
+pub(crate) mod workers;
+
+use health::Health;
+use intern::Interner;
+use metrics::{Counters, Metrics};
+use model::{
+    Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
+    TaskQuery, Timestamp, WorkerDetail, WorkerList, WorkerName,
+};
+use protocol::{Decoded, EventKind, EventRef, Scratch};
+use queues::{Queues, Reading};
+use std::collections::HashMap;
+use tasks::Tasks;
+use throughput::Throughput;
+use workers::{Errands, Workers};
+
+/// Texts that repeat, by kind.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) tasks: Interner,
+    pub(crate) workers: Interner,
+    pub(crate) queues: Interner,
+    /// Exchanges and routing keys.
+    pub(crate) routes: Interner,
+    /// Types of events.
+    pub(crate) events: Interner,
+}
+
+/// What is fixed at start.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_tasks: usize,
+    pub(crate) max_workers: usize,
+    pub(crate) enable_events: bool,
+    pub(crate) purge_offline_seconds: Option<f64>,
+    pub(crate) broker_url: String,
+    pub(crate) version: String,
+}
+
+/// When each part last changed, as a revision of the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Revisions {
+    pub(crate) tasks: u64,
+    pub(crate) workers: u64,
+    pub(crate) queues: u64,
+    pub(crate) health: u64,
+}
+
+/// A message from the outside that is not an event.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Events are subscribed to.
+    Connected,
+    /// The subscription ended or could not be made.
+    Disconnected {
+        cause: String,
+        was_refused: bool,
+        last_message: Timestamp,
+        next_try: Timestamp,
+    },
+    /// The queues were read.
+    Queues(Box<Reading>),
+    /// A worker answered a ping.
+    Answered(WorkerName),
+    /// A ping to everybody stayed without any answer.
+    Unanswered,
+    /// A worker answered an inspection.
+    Inspected(WorkerName, Box<Inspection>),
+}
+
+/// The state.
+#[derive(Debug)]
+pub(crate) struct State {
+    limits: Limits,
+    revision: u64,
+    revisions: Revisions,
+    names: Names,
+    tasks: Tasks,
+    workers: Workers,
+    queues: Queues,
+    queue_rates: HashMap<u32, f64>,
+    throughput: Throughput,
+    counters: Counters,
+    health: Health,
+    events_per_second: f64,
+    last_tick: Timestamp,
+}
+
+impl State {
+    pub(crate) fn new(limits: Limits, now: Timestamp) -> Self {
+        Self {
+            revision: 0,
+            revisions: Revisions::default(),
+            names: Names {
+                tasks: Interner::new(),
+                workers: Interner::new(),
+                queues: Interner::new(),
+                routes: Interner::new(),
+                events: Interner::new(),
+            },
+            tasks: Tasks::new(limits.max_tasks),
+            workers: Workers::new(limits.max_workers),
+            queues: Queues::default(),
+            queue_rates: HashMap::new(),
+            throughput: Throughput::new(now),
+            counters: Counters::default(),
+            health: Health::new(now),
+            events_per_second: 0.0,
+            last_tick: now,
+            limits,
+        }
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(crate) fn revisions(&self) -> Revisions {
+        self.revisions
+    }
+
+    // === Writing ===
+
+    /// Applies one published message, which may hold several events.
+    pub(crate) fn apply_message(
+        &mut self,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Decoded {
+        self.revision += 1;
+        let decoded = protocol::decode(payload, scratch, |event| self.apply(event, now));
+        self.health.count_events(decoded.events, now);
+        if decoded.bad > 0 {
+            self.health.undecodable_total += u64::from(decoded.bad);
+            self.revisions.health = self.revision;
+        }
+        decoded
+    }
+
+    /// Applies one event.
+    fn apply(&mut self, event: &EventRef<'_>, now: Timestamp) {
+        let is_from_worker = event.kind != EventKind::TaskSent;
+        let worker = match &event.hostname {
+            Some(hostname) if is_from_worker => self.names.workers.intern(hostname),
+            _ => intern::NONE,
+        };
+        let kind_name = Counters::kind_name(event.kind).unwrap_or(&event.type_name);
+        let kind = self.names.events.intern(kind_name);
+        match event.kind {
+            EventKind::WorkerOnline | EventKind::WorkerHeartbeat | EventKind::WorkerOffline => {
+                if worker != intern::NONE {
+                    self.workers.apply_worker_event(worker, event, now);
+                    self.revisions.workers = self.revision;
+                }
+                self.counters.event(worker, kind, intern::NONE);
+            }
+            EventKind::WorkerOther | EventKind::Other => {
+                self.counters.event(worker, kind, intern::NONE);
+            }
+            _ => self.apply_task_event(worker, kind, event, now),
+        }
+    }
+
+    fn apply_task_event(&mut self, worker: u32, kind: u32, event: &EventRef<'_>, now: Timestamp) {
+        if worker != intern::NONE {
+            let pid = event.pid.unwrap_or(0);
+            self.workers.apply_task_event(worker, pid, event.kind, now);
+            self.revisions.workers = self.revision;
+        }
+        // An event about no task can still be counted.
+        let Some(id) = &event.uuid else {
+            self.counters.event(worker, kind, intern::NONE);
+            return;
+        };
+        let outcome = self.tasks.apply(id, event, &mut self.names, now);
+        self.revisions.tasks = self.revision;
+        self.counters.event(worker, kind, outcome.name);
+        if event.kind == EventKind::TaskSent
+            && let Some(queue) = &event.queue
+        {
+            let queue = self.names.queues.intern(queue);
+            self.queues.sent(queue, now);
+        }
+        if let Some(wait) = outcome.wait {
+            self.throughput.waited(wait, now);
+            self.counters.waited(worker, outcome.name, wait);
+        }
+        if let Some(ended) = outcome.ended {
+            self.throughput
+                .ended(outcome.name, ended, outcome.runtime, now);
+            self.counters
+                .ended(worker, outcome.name, ended, outcome.runtime);
+        }
+    }
+
+    /// Applies what is no event.
+    pub(crate) fn apply_input(&mut self, input: Input, now: Timestamp) {
+        self.revision += 1;
+        match input {
+            Input::Connected => {
+                self.health.connected(now);
+                self.workers.excuse_silence(now);
+                self.revisions.health = self.revision;
+            }
+            Input::Disconnected {
+                cause,
+                was_refused,
+                last_message,
+                next_try,
+            } => {
+                self.health
+                    .disconnected(cause, was_refused, last_message, next_try, now);
+                self.throughput.mark_gap(now);
+                self.revisions.health = self.revision;
+            }
+            Input::Queues(reading) => {
+                self.queues.read(*reading, now);
+                self.revisions.queues = self.revision;
+            }
+            Input::Answered(worker) => {
+                let worker = self.names.workers.intern(worker.as_str());
+                self.workers.answered(worker, now);
+                self.revisions.workers = self.revision;
+            }
+            Input::Unanswered => {
+                self.workers.unanswered_pings += 1;
+                self.revisions.workers = self.revision;
+            }
+            Input::Inspected(worker, answer) => {
+                let worker = self.names.workers.intern(worker.as_str());
+                self.workers.inspected(worker, &answer, now);
+                self.revisions.workers = self.revision;
+                self.revisions.queues = self.revision;
+            }
+        }
+    }
+
+    /// Counts messages that were dropped before they could be applied.
+    pub(crate) fn count_dropped(&mut self, messages: u64, now: Timestamp) {
+        self.revision += 1;
+        self.health.dropped(messages, now);
+        self.throughput.mark_gap(now);
+        self.revisions.health = self.revision;
+    }
+
+    /// Lets time pass; called about twice a second. Returns what to ask the workers.
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Errands {
+        self.revision += 1;
+        if self.health.is_in_gap() {
+            self.throughput.mark_gap(now);
+            // While nothing can arrive, silence says nothing about a worker.
+            self.workers.excuse_silence(now);
+        }
+        self.throughput.advance(now);
+        let (errands, changed) = self.workers.tick(
+            &self.names,
+            self.limits.enable_events,
+            self.limits.purge_offline_seconds,
+            now,
+        );
+        if changed {
+            self.revisions.workers = self.revision;
+            self.revisions.queues = self.revision;
+        }
+        let rate = self.health.events_per_second(now);
+        if rate.to_bits() != self.events_per_second.to_bits() {
+            self.events_per_second = rate;
+            self.revisions.health = self.revision;
+        }
+        let rates = self.queues.rates(now);
+        if rates != self.queue_rates {
+            self.queue_rates = rates;
+            self.revisions.queues = self.revision;
+        }
+        self.last_tick = now;
+        errands
+    }
+
+    // === Reading ===
+
+    pub(crate) fn pulse(&self, now: Timestamp) -> Pulse {
+        let (workers_online, workers_total) = self.workers.counts();
+        Pulse {
+            now,
+            broker_url: self.limits.broker_url.clone(),
+            broker: self.health.broker.clone(),
+            events_per_second: self.events_per_second,
+            events_total: self.health.events_total,
+            dropped_total: self.health.dropped_total,
+            undecodable_total: self.health.undecodable_total,
+            gaps: self.health.shown_gaps(),
+            failures: self.tasks.count(tasks::code::FAILURE),
+            workers_online,
+            workers_total,
+            queued: self.queues.ready(),
+            version: self.limits.version.clone(),
+        }
+    }
+
+    pub(crate) fn task_page(&self, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
+        self.tasks.page(&self.names, query, search)
+    }
+
+    pub(crate) fn task_details(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        limit: usize,
+    ) -> Vec<TaskDetail> {
+        self.tasks.details(&self.names, query, search, limit)
+    }
+
+    pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {
+        self.tasks.detail(&self.names, id)
+    }
+
+    pub(crate) fn task_types(&self) -> Vec<TaskName> {
+        let mut types: Vec<TaskName> = self
+            .names
+            .tasks
+            .texts()
+            .map(|name| TaskName::new(name.clone()))
+            .collect();
+        types.sort();
+        types
+    }
+
+    pub(crate) fn worker_list(&self) -> WorkerList {
+        WorkerList {
+            rows: self.workers.list(&self.names),
+            unanswered_pings: self.workers.unanswered_pings,
+        }
+    }
+
+    pub(crate) fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
+        self.workers.detail(&self.names, name)
+    }
+
+    pub(crate) fn online_workers(&self) -> Vec<WorkerName> {
+        self.workers.online(&self.names)
+    }
+
+    pub(crate) fn queue_list(&self) -> QueueList {
+        let consumers = self.workers.consumers(&self.names);
+        self.queues.list(&self.names, &consumers, &self.queue_rates)
+    }
+
+    /// Returns the names of queues that only events and workers tell of.
+    pub(crate) fn queues_heard_of(&self) -> Vec<model::QueueName> {
+        let mut queues: Vec<model::QueueName> = self
+            .workers
+            .consumers(&self.names)
+            .into_keys()
+            .chain(
+                self.names
+                    .queues
+                    .texts()
+                    .map(|name| model::QueueName::new(name.clone())),
+            )
+            .collect();
+        queues.sort();
+        queues.dedup();
+        queues
+    }
+
+    pub(crate) fn metrics(&self, now: Timestamp) -> Metrics {
+        let mut prefetched: HashMap<(u32, u32), u64> = HashMap::new();
+        for series in self.tasks.prefetched() {
+            *prefetched.entry(series).or_default() += 1;
+        }
+        let mut prefetched: Vec<(String, String, u64)> = prefetched
+            .into_iter()
+            .map(|((worker, task), count)| {
+                (
+                    metrics::text(self.names.workers.text(worker)),
+                    metrics::text(self.names.tasks.text(task)),
+                    count,
+                )
+            })
+            .collect();
+        prefetched.sort();
+        let (evicted, evicted_running) = self.tasks.evicted();
+        Metrics {
+            events: self.counters.events(&self.names),
+            runtimes: self.counters.runtimes(&self.names),
+            prefetch_time: self.counters.prefetch_time(&self.names),
+            prefetched,
+            workers: self.workers.list(&self.names),
+            queues: self.queue_list(),
+            pulse: self.pulse(now),
+            gaps_total: self.health.gaps_total,
+            tasks_stored: self.tasks.len() as u64,
+            tasks_evicted_total: evicted,
+            running_tasks_evicted_total: evicted_running,
+            text_bytes: self.tasks.text_bytes() as u64,
+        }
+    }
+}

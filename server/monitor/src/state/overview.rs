@@ -1,0 +1,211 @@
+//! The first screen's figures and warnings.
+
+use super::{State, metrics};
+use model::{
+    Attention, GapCause, Overview, SearchExpression, Severity, TaskName, TaskQuery, TaskSort,
+    TaskState, Timestamp, TypeSummary, WorkerStatus,
+};
+
+/// Rows in each of the short tables.
+const ROWS: u32 = 8;
+
+/// Share of failures from which a task type counts as failing, and how many it takes.
+const FAILING_SHARE: f64 = 0.2;
+const FAILING_COUNT: u64 = 5;
+
+impl State {
+    /// Returns the first screen.
+    pub(crate) fn overview(&self, now: Timestamp) -> Overview {
+        let (runtime_p95, wait_p95) = self.throughput.p95();
+        let (runtime_trend, wait_trend) = self.throughput.p95_trends();
+        let (outcomes_start, outcomes) = self.throughput.outcomes();
+        let (running, slots) = self.workers.running();
+        let (workers_online, workers_total) = self.workers.counts();
+        let figures = self.throughput.types(now);
+        let mut types: Vec<TypeSummary> = figures
+            .iter()
+            .map(|f| TypeSummary {
+                name: TaskName::from(metrics::text(self.names.tasks.text(f.name))),
+                per_second: f.finished as f64 / f.seconds,
+                failed_share: f.failed as f64 / f.finished as f64,
+                runtime_p95: f.runtime_p95,
+            })
+            .collect();
+        types.sort_by(|a, b| {
+            b.per_second
+                .total_cmp(&a.per_second)
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        let busiest = types.iter().take(ROWS as usize).cloned().collect();
+        types.sort_by(|a, b| {
+            let seconds = |t: &TypeSummary| t.runtime_p95.unwrap_or(-1.0);
+            seconds(b)
+                .total_cmp(&seconds(a))
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        types.truncate(ROWS as usize);
+        let failures = TaskQuery {
+            states: vec![TaskState::Failure],
+            sort: TaskSort::Finished,
+            limit: ROWS,
+            ..TaskQuery::default()
+        };
+        Overview {
+            finished_per_second: self.throughput.finished_per_second(now),
+            failed_share: self.throughput.failed_share(),
+            runtime_p95,
+            wait_p95,
+            queued: self.queues.ready(),
+            running,
+            slots,
+            workers_online,
+            workers_total,
+            outcomes_start,
+            outcomes,
+            runtime_trend,
+            wait_trend,
+            queued_trend: self.queues.ready_trend(),
+            attention: self.attention(now),
+            failures: self
+                .tasks
+                .page(&self.names, &failures, &SearchExpression::All)
+                .rows,
+            busiest,
+            slowest: types,
+        }
+    }
+
+    /// Returns what needs a person, worst first.
+    fn attention(&self, now: Timestamp) -> Vec<Attention> {
+        let mut list = Vec::new();
+        self.failing_types(now, &mut list);
+        self.silent_workers(now, &mut list);
+        self.unconsumed_queues(&mut list);
+        for gap in self.health.shown_gaps() {
+            let age = gap.end.map_or(0.0, |end| now.seconds_since(end));
+            if gap.cause == GapCause::Overload && age < 3600.0 {
+                let missed = gap.missed.unwrap_or(0);
+                list.push(Attention {
+                    severity: Severity::Watch,
+                    title: format!("{missed} messages dropped: events came too fast"),
+                    evidence: "Counts of that time are too low".to_owned(),
+                    href: "/".to_owned(),
+                });
+            }
+        }
+        if let Some(redis) = self.queues.redis() {
+            let evicts = redis.max_memory_bytes > 0 && redis.eviction_policy != "noeviction";
+            if evicts {
+                list.push(Attention {
+                    severity: Severity::Watch,
+                    title: format!("Redis may evict messages: {}", redis.eviction_policy),
+                    evidence: "When memory is full, queued tasks vanish without a word".to_owned(),
+                    href: "/broker".to_owned(),
+                });
+            }
+        }
+        list.sort_by_key(|attention| attention.severity);
+        list
+    }
+
+    fn failing_types(&self, now: Timestamp, list: &mut Vec<Attention>) {
+        let mut failing: Vec<_> = self
+            .throughput
+            .types(now)
+            .into_iter()
+            .filter(|f| {
+                f.failed >= FAILING_COUNT && f.failed as f64 >= FAILING_SHARE * f.finished as f64
+            })
+            .collect();
+        failing.sort_by_key(|figures| std::cmp::Reverse(figures.failed));
+        for figures in failing.into_iter().take(5) {
+            let name = metrics::text(self.names.tasks.text(figures.name));
+            let query = TaskQuery {
+                states: vec![TaskState::Failure],
+                name: Some(name.as_str().into()),
+                ..TaskQuery::default()
+            };
+            list.push(Attention {
+                severity: Severity::Failing,
+                title: format!("{name}: {} failed in 5 min", figures.failed),
+                evidence: format!(
+                    "{:.0} % of {} finished",
+                    figures.failed as f64 / figures.finished as f64 * 100.0,
+                    figures.finished
+                ),
+                href: format!("/tasks?{}", query.to_query_string()),
+            });
+        }
+    }
+
+    fn silent_workers(&self, now: Timestamp, list: &mut Vec<Attention>) {
+        for worker in self.workers.list(&self.names) {
+            let href = format!("/worker/{}", encode(worker.name.as_str()));
+            if worker.status == WorkerStatus::Lost {
+                let since = worker.last_heartbeat.unwrap_or(worker.status_since);
+                let minutes = now.seconds_since(since) / 60.0;
+                list.push(Attention {
+                    severity: Severity::Failing,
+                    title: match minutes as u64 {
+                        0 => format!("{} lost: no heartbeat for under a minute", worker.name),
+                        minutes => format!("{} lost: no heartbeat for {minutes} min", worker.name),
+                    },
+                    evidence: match self.running_tasks_of(&worker.name) {
+                        0 => "It ran no task, as far as events tell".to_owned(),
+                        1 => "1 task was running there".to_owned(),
+                        running => format!("{running} tasks were running there"),
+                    },
+                    href,
+                });
+            } else if worker.status == WorkerStatus::Online && worker.task_events == Some(false) {
+                list.push(Attention {
+                    severity: Severity::Watch,
+                    title: format!("{} sends no task events", worker.name),
+                    evidence: "Its tasks are not shown; start it with -E".to_owned(),
+                    href,
+                });
+            }
+        }
+    }
+
+    fn running_tasks_of(&self, worker: &model::WorkerName) -> u64 {
+        self.names
+            .workers
+            .find(worker.as_str())
+            .map_or(0, |id| self.tasks.running_on(id))
+    }
+
+    fn unconsumed_queues(&self, list: &mut Vec<Attention>) {
+        // Until every worker has told its queues, silence proves nothing.
+        if !self.workers.knows_all_queues() {
+            return;
+        }
+        for queue in self.queue_list().rows {
+            if queue.ready > 0 && queue.consumers.is_empty() {
+                let noun = if queue.ready == 1 {
+                    "message"
+                } else {
+                    "messages"
+                };
+                list.push(Attention {
+                    severity: Severity::Watch,
+                    title: format!("{} has no consumer", queue.name),
+                    evidence: format!("{} {noun} waiting", queue.ready),
+                    href: "/broker".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// Percent-encodes a path segment.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'@' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,419 @@
+//! Every task in memory: columns in segments, an index by id, earlier
+//! attempts beside them. Synchronous, reads no clock.
+//!
+//! `apply` holds the rules by which events change a task, `query` reads.
+
+mod apply;
+mod query;
+mod segment;
+mod text;
+
+pub(crate) use apply::Ended;
+
+use super::intern::Interner;
+use hashbrown::HashTable;
+use model::{CustomEvent, TaskState, Timestamp};
+use segment::{Field, NO_TIME, Row, Segment, flag};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+};
+
+/// Codes of Celery's own states are their places in [`TaskState::BUILT_IN`];
+/// custom states follow.
+pub(crate) mod code {
+    pub(crate) const PENDING: u8 = 0;
+    pub(crate) const RECEIVED: u8 = 1;
+    pub(crate) const STARTED: u8 = 2;
+    pub(crate) const SUCCESS: u8 = 3;
+    pub(crate) const FAILURE: u8 = 4;
+    pub(crate) const RETRY: u8 = 5;
+    pub(crate) const REVOKED: u8 = 6;
+    pub(crate) const REJECTED: u8 = 7;
+    pub(crate) const FIRST_CUSTOM: u8 = 9;
+}
+
+/// Most earlier attempts kept of one task.
+const MAX_PAST: usize = 50;
+
+/// Most custom events kept of one task.
+const MAX_CUSTOM: usize = 20;
+
+/// An attempt that is no longer the current one.
+#[derive(Clone, Debug)]
+struct PastAttempt {
+    state: u8,
+    retries: u32,
+    delivery: u16,
+    worker: u32,
+    pid: u32,
+    sent: i64,
+    received: i64,
+    started: i64,
+    finished: i64,
+    eta: i64,
+    runtime: Option<f64>,
+    exception: Option<Box<str>>,
+    traceback: Option<Box<str>>,
+    reason: Option<Box<str>>,
+}
+
+/// What only some tasks have.
+#[derive(Clone, Debug, Default)]
+struct Past {
+    attempts: VecDeque<PastAttempt>,
+    dropped: u32,
+    custom: VecDeque<CustomEvent>,
+}
+
+/// The tasks.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    segments: VecDeque<Segment>,
+    rows_per_segment: usize,
+    max_tasks: usize,
+    /// Sequence number of the next row.
+    next: u64,
+    /// Sequence numbers by id; their low 32 bits, which tell rows in memory apart.
+    index: HashTable<u32>,
+    hasher: RandomState,
+    odd_hasher: RandomState,
+    past: HashMap<u64, Past>,
+    custom_states: Interner,
+    counts: [u64; 256],
+    evicted: u64,
+    evicted_running: u64,
+}
+
+impl Tasks {
+    pub(crate) fn new(max_tasks: usize) -> Self {
+        let max_tasks = max_tasks.clamp(100, u32::MAX as usize / 2);
+        Self {
+            segments: VecDeque::new(),
+            rows_per_segment: (max_tasks / 32).clamp(16, 32_768),
+            max_tasks,
+            next: 1,
+            // Growing the index later would rehash it all under the write lock.
+            index: HashTable::with_capacity(max_tasks),
+            hasher: RandomState::new(),
+            odd_hasher: RandomState::new(),
+            past: HashMap::new(),
+            custom_states: Interner::new(),
+            counts: [0; 256],
+            evicted: 0,
+            evicted_running: 0,
+        }
+    }
+
+    /// Returns how many tasks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Returns the sequence number of the newest task, 0 if there never was one.
+    pub(crate) fn latest(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Returns how many tasks were forgotten to make room: all, and those that had not ended.
+    pub(crate) fn evicted(&self) -> (u64, u64) {
+        (self.evicted, self.evicted_running)
+    }
+
+    /// Returns how many tasks are in a state.
+    pub(crate) fn count(&self, code: u8) -> u64 {
+        self.counts[usize::from(code)]
+    }
+
+    /// Returns the bytes of all stored texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.segments
+            .iter()
+            .map(|segment| segment.texts.bytes())
+            .sum()
+    }
+
+    pub(crate) fn state_of(&self, code: u8) -> TaskState {
+        match TaskState::BUILT_IN.get(usize::from(code)) {
+            Some(state) => state.clone(),
+            None => {
+                let id = u32::from(code - code::FIRST_CUSTOM) + 1;
+                match self.custom_states.text(id) {
+                    Some(name) => TaskState::Custom(name.clone()),
+                    None => TaskState::Started,
+                }
+            }
+        }
+    }
+
+    fn code_of(&self, state: &TaskState) -> Option<u8> {
+        match state {
+            TaskState::Custom(name) => {
+                let id = self.custom_states.find(name)?;
+                u8::try_from(id - 1).ok()?.checked_add(code::FIRST_CUSTOM)
+            }
+            known => TaskState::BUILT_IN
+                .iter()
+                .position(|state| state == known)
+                .and_then(|place| u8::try_from(place).ok()),
+        }
+    }
+
+    /// Returns the code of a custom state; when 240 are in use, a further one
+    /// counts as STARTED, which it is too.
+    fn custom_code(&mut self, name: &str) -> u8 {
+        const MOST: usize = 240;
+        if self.custom_states.find(name).is_none() && self.custom_states.texts().count() >= MOST {
+            return code::STARTED;
+        }
+        let id = self.custom_states.intern(name);
+        u8::try_from(id - 1)
+            .ok()
+            .and_then(|place| place.checked_add(code::FIRST_CUSTOM))
+            .unwrap_or(code::STARTED)
+    }
+
+    /// Returns the number that stands for an id, and whether it is no UUID.
+    ///
+    /// Other ids are legal (`apply_async(task_id="…")`); they are known by a
+    /// keyed hash, and their text is stored with the row.
+    fn key(&self, id: &str) -> (u128, bool) {
+        match parse_uuid(id) {
+            Some(number) => (number, false),
+            None => {
+                let high = self.odd_hasher.hash_one((id, 1u8));
+                let low = self.odd_hasher.hash_one((id, 2u8));
+                ((u128::from(high) << 64) | u128::from(low), true)
+            }
+        }
+    }
+
+    fn hash(&self, key: u128) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// Returns the whole sequence number of one whose low 32 bits are given.
+    fn widen(&self, low: u32) -> u64 {
+        let first = self.segments.front().map_or(self.next, |s| s.first);
+        first + u64::from(low.wrapping_sub(first as u32))
+    }
+
+    fn place(&self, sequence: u64) -> (usize, usize) {
+        let first = self.segments.front().map_or(0, |s| s.first);
+        let distance = (sequence - first) as usize;
+        (
+            distance / self.rows_per_segment,
+            distance % self.rows_per_segment,
+        )
+    }
+
+    fn find_key(&self, key: u128) -> Option<u64> {
+        let low = self.index.find(self.hash(key), |low| {
+            let (segment, at) = self.place(self.widen(*low));
+            self.segments[segment].id[at] == key
+        })?;
+        Some(self.widen(*low))
+    }
+
+    /// Returns the sequence number of a task.
+    pub(crate) fn find(&self, id: &str) -> Option<u64> {
+        self.find_key(self.key(id).0)
+    }
+
+    /// Returns the row of a task, making it if it is new.
+    fn find_or_insert(&mut self, id: &str) -> (u64, bool) {
+        let (key, is_odd) = self.key(id);
+        if let Some(sequence) = self.find_key(key) {
+            return (sequence, false);
+        }
+        let flags = if is_odd { flag::ODD_ID } else { 0 };
+        let sequence = self.push(Row::new(key, flags), |texts| {
+            if is_odd {
+                texts[Field::Id as usize] = Some(id);
+            }
+        });
+        (sequence, true)
+    }
+
+    /// Appends a row with its texts.
+    fn push<'a>(
+        &mut self,
+        mut row: Row,
+        fill: impl FnOnce(&mut [Option<&'a str>; Field::COUNT]),
+    ) -> u64 {
+        self.make_room();
+        let mut texts = [None; Field::COUNT];
+        fill(&mut texts);
+        let sequence = self.next;
+        self.next += 1;
+        let hash = self.hash(row.id);
+        self.counts[usize::from(row.state)] += 1;
+        if let Some(segment) = self.segments.back_mut() {
+            for (place, text) in row.rest.texts.iter_mut().zip(texts) {
+                *place = text.map_or_else(Default::default, |text| segment.texts.push(text));
+            }
+            segment.push(row);
+        }
+        let Self {
+            index,
+            segments,
+            hasher,
+            rows_per_segment,
+            ..
+        } = self;
+        let first = segments.front().map_or(sequence, |s| s.first);
+        index.insert_unique(hash, sequence as u32, |low| {
+            let distance = low.wrapping_sub(first as u32) as usize;
+            let segment = &segments[distance / *rows_per_segment];
+            hasher.hash_one(segment.id[distance % *rows_per_segment])
+        });
+        sequence
+    }
+
+    /// Sees to it that the last segment has room for one row.
+    fn make_room(&mut self) {
+        let is_full = self
+            .segments
+            .back()
+            .is_none_or(|segment| segment.len() >= self.rows_per_segment);
+        if !is_full {
+            return;
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.texts.seal();
+        }
+        let mut kept = VecDeque::new();
+        while self.len() + kept.len() + self.rows_per_segment > self.max_tasks {
+            let Some(segment) = self.segments.pop_front() else {
+                break;
+            };
+            self.evict(&segment, &mut kept);
+        }
+        // Whatever is left over has not ended and yet finds no room.
+        while self.len() + kept.len() + self.rows_per_segment > self.max_tasks
+            && let Some((sequence, ..)) = kept.pop_front()
+        {
+            self.past.remove(&sequence);
+            self.evicted += 1;
+            self.evicted_running += 1;
+        }
+        self.open_segment();
+        for (sequence, row, texts) in kept {
+            self.rehome(sequence, row, &texts);
+        }
+    }
+
+    fn open_segment(&mut self) {
+        let segment = Segment::new(self.next, self.rows_per_segment);
+        self.segments.push_back(segment);
+    }
+
+    /// Takes a whole segment out of the index; its running tasks go to `kept`.
+    fn evict(&mut self, segment: &Segment, kept: &mut VecDeque<Kept>) {
+        for at in 0..segment.len() {
+            let sequence = segment.first + at as u64;
+            let hash = self.hash(segment.id[at]);
+            if let Ok(entry) = self.index.find_entry(hash, |low| *low == sequence as u32) {
+                entry.remove();
+            }
+            let state = segment.state[at];
+            self.counts[usize::from(state)] -= 1;
+            if is_held_by_a_worker(state) {
+                let row = segment.row(at);
+                let texts = std::array::from_fn(|field| {
+                    segment
+                        .texts
+                        .get(row.rest.texts[field])
+                        .map(Box::<str>::from)
+                });
+                kept.push_back((sequence, row, texts));
+            } else {
+                self.past.remove(&sequence);
+                self.evicted += 1;
+            }
+        }
+    }
+
+    fn rehome(&mut self, old: u64, row: Row, texts: &KeptTexts) {
+        let needs_segment = self
+            .segments
+            .back()
+            .is_none_or(|segment| segment.len() >= self.rows_per_segment);
+        if needs_segment {
+            self.open_segment();
+        }
+        let sequence = self.push(row, |out| {
+            for (out, text) in out.iter_mut().zip(texts) {
+                *out = text.as_deref();
+            }
+        });
+        if let Some(past) = self.past.remove(&old) {
+            self.past.insert(sequence, past);
+        }
+    }
+
+    fn segment(&self, sequence: u64) -> (&Segment, usize) {
+        let (segment, at) = self.place(sequence);
+        (&self.segments[segment], at)
+    }
+
+    fn segment_mut(&mut self, sequence: u64) -> (&mut Segment, usize) {
+        let (segment, at) = self.place(sequence);
+        (&mut self.segments[segment], at)
+    }
+
+    fn set_state(&mut self, sequence: u64, state: u8) {
+        let (segment, at) = self.segment_mut(sequence);
+        let old = std::mem::replace(&mut segment.state[at], state);
+        self.counts[usize::from(old)] -= 1;
+        self.counts[usize::from(state)] += 1;
+    }
+}
+
+type KeptTexts = [Option<Box<str>>; Field::COUNT];
+type Kept = (u64, Row, KeptTexts);
+
+/// Tells whether forgetting such a task would lose sight of work that goes on.
+fn is_held_by_a_worker(state: u8) -> bool {
+    matches!(state, code::RECEIVED | code::STARTED | code::RETRY) || state >= code::FIRST_CUSTOM
+}
+
+fn time(micros: i64) -> Option<Timestamp> {
+    (micros != NO_TIME).then_some(Timestamp(micros))
+}
+
+/// Reads a UUID in its canonical form; any other spelling is another id to Celery.
+fn parse_uuid(id: &str) -> Option<u128> {
+    let bytes: &[u8; 36] = id.as_bytes().try_into().ok()?;
+    let mut number: u128 = 0;
+    for (place, byte) in bytes.iter().enumerate() {
+        if matches!(place, 8 | 13 | 18 | 23) {
+            if *byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | u128::from(digit);
+    }
+    Some(number)
+}
+
+/// Writes a UUID in its canonical form.
+fn write_uuid(number: u128, out: &mut [u8; 36]) -> &str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut shift = 128;
+    for (place, byte) in out.iter_mut().enumerate() {
+        if matches!(place, 8 | 13 | 18 | 23) {
+            *byte = b'-';
+        } else {
+            shift -= 4;
+            *byte = DIGITS[(number >> shift) as usize & 0xf];
+        }
+    }
+    std::str::from_utf8(out).unwrap_or_default()
+}
