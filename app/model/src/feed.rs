@@ -7,7 +7,7 @@ use crate::{
     TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, WorkerDetail,
     WorkerList, WorkerName, WorkerSummary,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a browser looks at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,9 +146,23 @@ pub enum Change {
         unacked: u64,
         /// `QueueList::polled`
         polled: Option<Timestamp>,
-        /// `QueueList::redis`, if it changed.
+        /// `QueueList::redis`, if it changed; `null` if it is no longer known.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "present"
+        )]
         redis: Option<Option<RedisInfo>>,
     },
+}
+
+/// Reads a field that is there, so that `null` is a value and not an absence.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 impl View {
