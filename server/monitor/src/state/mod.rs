@@ -11,6 +11,9 @@ mod tasks;
 mod throughput;
 pub(crate) mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use health::Health;
 use intern::Interner;
 use metrics::{Counters, Metrics};

@@ -254,6 +254,14 @@ impl Tasks {
             }
             return;
         }
+        if retries == current
+            && self.past_has(task, |a| {
+                a.received == origin.at && a.worker == origin.worker && a.retries == retries
+            })
+        {
+            return;
+        }
+        let (segment, at) = self.segment_mut(task);
         if retries > current {
             self.open_attempt(task, retries, 1);
         } else if segment.received[at] != NO_TIME {
@@ -279,6 +287,11 @@ impl Tasks {
 
     /// Returns the seconds waited, if this event completes the pair.
     fn apply_started(&mut self, task: u64, origin: &Origin) -> Option<f64> {
+        if self.past_has(task, |a| {
+            a.started == origin.at && a.worker == origin.worker
+        }) {
+            return None;
+        }
         if self.start_belongs_to_previous(task, origin) {
             if let Some(attempt) = self.last_past(task) {
                 attempt.started = origin.at;
@@ -354,10 +367,8 @@ impl Tasks {
             }
             // A waiting attempt can be revoked; a running one may go on elsewhere.
             Ended::Revoked => previous_runs_there && received == NO_TIME && started == NO_TIME,
-            _ => {
-                previous_runs_there
-                    && ((started == NO_TIME && received == NO_TIME) || worker != origin.worker)
-            }
+            // What has not started has no end: it is the running one's.
+            _ => previous_runs_there && (started == NO_TIME || worker != origin.worker),
         };
         if is_previous && finished == NO_TIME {
             Target::Previous
@@ -374,6 +385,9 @@ impl Tasks {
         origin: &Origin,
         outcome: &mut Outcome,
     ) {
+        if self.past_has(task, |a| a.finished == origin.at && a.state == ended.code()) {
+            return;
+        }
         let reason = reason_of(ended, event);
         if self.target_of_end(task, ended, origin) == Target::Previous {
             if let Some(attempt) = self.last_past(task) {
@@ -553,6 +567,12 @@ impl Tasks {
             return None;
         }
         Some(&mut self.past.get_mut(&task)?.attempts)
+    }
+
+    /// Tells whether an earlier attempt has heard this very event before.
+    fn past_has(&mut self, task: u64, heard: impl Fn(&PastAttempt) -> bool) -> bool {
+        self.past_attempts(task)
+            .is_some_and(|attempts| attempts.iter().rev().any(heard))
     }
 
     fn last_past(&mut self, task: u64) -> Option<&mut PastAttempt> {

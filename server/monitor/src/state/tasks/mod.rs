@@ -297,15 +297,21 @@ impl Tasks {
             self.evicted += 1;
             self.evicted_running += 1;
         }
-        self.open_segment();
         for (sequence, row, texts) in kept {
             self.rehome(sequence, row, &texts);
         }
+        self.open_if_full();
     }
 
-    fn open_segment(&mut self) {
-        let segment = Segment::new(self.next, self.rows_per_segment);
-        self.segments.push_back(segment);
+    fn open_if_full(&mut self) {
+        let is_full = self
+            .segments
+            .back()
+            .is_none_or(|segment| segment.len() >= self.rows_per_segment);
+        if is_full {
+            let segment = Segment::new(self.next, self.rows_per_segment);
+            self.segments.push_back(segment);
+        }
     }
 
     /// Takes a whole segment out of the index; its running tasks go to `kept`.
@@ -335,13 +341,7 @@ impl Tasks {
     }
 
     fn rehome(&mut self, old: u64, row: Row, texts: &KeptTexts) {
-        let needs_segment = self
-            .segments
-            .back()
-            .is_none_or(|segment| segment.len() >= self.rows_per_segment);
-        if needs_segment {
-            self.open_segment();
-        }
+        self.open_if_full();
         let sequence = self.push(row, |out| {
             for (out, text) in out.iter_mut().zip(texts) {
                 *out = text.as_deref();

@@ -1,0 +1,52 @@
+//! What the state makes of real traffic and of any order of events.
+
+mod golden;
+mod laws;
+
+use super::{Limits, State};
+use model::{TaskDetail, TaskId, TaskQuery, Timestamp};
+use protocol::Scratch;
+
+/// A state with room for `max_tasks`.
+fn state(max_tasks: usize) -> State {
+    let limits = Limits {
+        max_tasks,
+        max_workers: 100,
+        enable_events: true,
+        purge_offline_seconds: None,
+        broker_url: "redis://localhost:6379/0".to_owned(),
+        version: "0".to_owned(),
+    };
+    State::new(limits, Timestamp(0))
+}
+
+/// Publishes one event to the state, as Celery writes it.
+fn publish(state: &mut State, event: &serde_json::Value, now: Timestamp) {
+    let body = event.to_string();
+    let envelope = serde_json::json!({
+        "body": body,
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {"body_encoding": "utf-8"},
+    });
+    let decoded = state.apply_message(
+        envelope.to_string().as_bytes(),
+        &mut Scratch::default(),
+        now,
+    );
+    assert_eq!(decoded.bad, 0, "{:?}", decoded.error);
+}
+
+fn task(state: &State, id: &str) -> TaskDetail {
+    state.task(&TaskId::from(id)).expect("the task is known")
+}
+
+/// Every task, oldest first.
+fn tasks(state: &State) -> Vec<TaskDetail> {
+    let query = TaskQuery {
+        is_descending: false,
+        ..TaskQuery::default()
+    };
+    state.task_details(&query, &model::SearchExpression::All, usize::MAX)
+}
