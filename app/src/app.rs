@@ -1,0 +1,72 @@
+//! The frame of every page, and which address shows which page.
+
+use crate::{
+    components::{
+        banner::Banners,
+        keys::{Keys, KeysDialog},
+        rail::Rail,
+        top_bar::TopBar,
+    },
+    live::Live,
+    pages::{
+        not_found::NotFoundPage, overview::OverviewPage, queues::QueuesPage, task::TaskPage,
+        tasks::TasksPage, worker::WorkerPage, workers::WorkersPage,
+    },
+    prefs::Prefs,
+};
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+/// The application.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    Prefs::provide();
+    view! {
+        <Title formatter=|page: String| {
+            if page.is_empty() { "Celeriac".to_owned() } else { format!("{page} · Celeriac") }
+        } />
+        <Router>
+            <Frame />
+        </Router>
+    }
+}
+
+/// Rail, top bar, banners, and the page between them.
+#[component]
+fn Frame() -> impl IntoView {
+    let prefs = Prefs::of_page();
+    Live::provide();
+    Keys::provide();
+    // Every page is whole in its first HTML, so that it can be read without scripts.
+    let whole = SsrMode::Async;
+    view! {
+        <div class="frame" class:is-mounted=move || prefs.is_mounted()>
+            <a class="skip-link" href="#main" rel="external">
+                "Skip to content"
+            </a>
+            <Rail />
+            <div class="frame-body">
+                <TopBar />
+                <main class="main" id="main" tabindex="-1">
+                    <Banners />
+                    <Routes fallback=|| view! { <NotFoundPage /> }.into_any()>
+                        <Route path=path!("/") view=OverviewPage ssr=whole.clone() />
+                        <Route path=path!("/tasks") view=TasksPage ssr=whole.clone() />
+                        <Route path=path!("/task/:id") view=TaskPage ssr=whole.clone() />
+                        <Route path=path!("/workers") view=WorkersPage ssr=whole.clone() />
+                        <Route path=path!("/worker/:name") view=WorkerPage ssr=whole.clone() />
+                        <Route path=path!("/broker") view=QueuesPage ssr=whole.clone() />
+                        <Route path=path!("/queues") view=QueuesPage ssr=whole.clone() />
+                    </Routes>
+                </main>
+            </div>
+            <KeysDialog />
+        </div>
+    }
+}

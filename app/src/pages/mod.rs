@@ -1,0 +1,9 @@
+//! The pages, one for each address.
+
+pub mod not_found;
+pub mod overview;
+pub mod queues;
+pub mod task;
+pub mod tasks;
+pub mod worker;
+pub mod workers;

@@ -1,0 +1,248 @@
+//! What happened to this task? Every field, every attempt, to scale.
+
+mod arguments;
+mod attempts;
+mod events;
+mod summary;
+mod timeline;
+mod traceback;
+mod workflow;
+
+use crate::{
+    components::{
+        copy::CopyButton,
+        empty::{Empty, ErrorNote, Skeleton, StaleRow},
+        icon::{Glyph, Icon},
+        state_badge::StateBadge,
+        task_name::TaskName,
+    },
+    format, links,
+    live::{Live, picture_of, topic_at},
+    server_fns::set_status,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+use model::{TaskDetail, TaskId, TaskState, Timestamp, Topic, View};
+
+/// A task's name is whole on its own page, unless it is absurd.
+const WHOLE_NAME: usize = 200;
+
+/// The answer for one id: the task, unless it is not known.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    id: TaskId,
+    detail: Option<Box<TaskDetail>>,
+}
+
+/// A task.
+#[component]
+pub fn TaskPage() -> impl IntoView {
+    let location = use_location();
+    let id = Memo::new(move |before: Option<&TaskId>| match topic_at(&location) {
+        Topic::Task(id) => id,
+        // On the way to another page the address is that page's already.
+        _ => before.cloned().unwrap_or_else(|| TaskId::from("")),
+    });
+    let topic = Memo::new(move |_| Topic::Task(id.get()));
+    let picture = picture_of(topic.into(), |topic, view| match (topic, view) {
+        (Topic::Task(id), View::Task(detail)) => Some(Shown {
+            id: id.clone(),
+            detail: detail.clone(),
+        }),
+        _ => None,
+    });
+    let data = picture.data;
+    if data.with_untracked(|shown| matches!(shown, Some(Shown { detail: None, .. }))) {
+        set_status(404);
+    }
+    // Which page is drawn; its content changes through signals.
+    let form = Memo::new(move |_| {
+        data.with(
+            |shown| match shown.as_ref().filter(|shown| shown.id == id.get()) {
+                Some(shown) => Some((shown.id.clone(), shown.detail.is_some())),
+                None => None,
+            },
+        )
+    });
+    let short = move || format::short_id(id.get().as_str());
+    view! {
+        <Title text=move || format!("Task {}", short()) />
+        {move || match form.get() {
+            Some((id, true)) => {
+                let first = data.with_untracked(|shown| shown.as_ref()?.detail.clone());
+                first.map(|first| view! { <Detail first id data /> }).into_any()
+            }
+            Some((id, false)) => view! { <Unknown id /> }.into_any(),
+            None => match picture.error.get() {
+                Some(error) => view! { <ErrorNote error /> }.into_any(),
+                None => view! { <Skeleton /> }.into_any(),
+            },
+        }}
+    }
+    .into_any()
+}
+
+/// The page of a known task.
+#[component]
+fn Detail(first: Box<TaskDetail>, id: TaskId, data: RwSignal<Option<Shown>>) -> impl IntoView {
+    // Keeps the last detail while the page changes into another one.
+    let task: Signal<TaskDetail> = Memo::new(move |before: Option<&TaskDetail>| {
+        data.with(|shown| {
+            let shown = shown.as_ref().filter(|shown| shown.id == id);
+            match shown.and_then(|shown| shown.detail.as_deref()) {
+                Some(detail) => detail.clone(),
+                None => before.unwrap_or(&first).clone(),
+            }
+        })
+    })
+    .into();
+    view! {
+        <Head task />
+        <StaleRow />
+        <summary::Summary task />
+        <timeline::Timeline task />
+        <div class="task-columns">
+            <div class="task-column">
+                <traceback::Tracebacks task />
+                <attempts::Attempts task />
+                <events::Events task />
+            </div>
+            <div class="task-column">
+                <workflow::Workflow task />
+                <arguments::Arguments task />
+                <arguments::TaskResult task />
+                <summary::Fields task />
+            </div>
+        </div>
+    }
+}
+
+/// Name, state, age, and the way back.
+#[component]
+fn Head(task: Signal<TaskDetail>) -> impl IntoView {
+    let live = Live::of_page();
+    let id = task.with_untracked(|task| task.summary.id.clone());
+    let (copied, shown) = (id.to_string(), id.to_string());
+    let name = Memo::new(move |_| task.with(|task| task.summary.name.clone()));
+    let state = Memo::new(move |_| task.with(|task| task.summary.state.clone()));
+    let age = Memo::new(move |_| task.with(|task| age(task, live.now.get())));
+    let address = Signal::derive(|| window().location().href().unwrap_or_default());
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <a href="/tasks">"Tasks"</a>
+            <Icon glyph=Glyph::ChevronRight />
+            <span class="mono crumb-id">{shown}</span>
+            <CopyButton text=copied label="Copy id" />
+        </nav>
+        <div class="page-head task-head">
+            <h1 class="task-title">
+                <TaskName name=name budget=WHOLE_NAME />
+            </h1>
+            <StateBadge state=state />
+            <span class="page-caption">{move || age.get()}</span>
+            <div class="page-actions">
+                <CopyButton text=address label="Copy link" is_labelled=true />
+                {move || {
+                    name.get()
+                        .map(|name| {
+                            view! {
+                                <a class="button" href=links::tasks_of_type(&name)>
+                                    "Find similar"
+                                </a>
+                            }
+                        })
+                }}
+            </div>
+        </div>
+    }
+}
+
+/// Returns how long ago the task came into its state, and how long that took.
+fn age(task: &TaskDetail, now: Timestamp) -> String {
+    let row = &task.summary;
+    let since = |time: Timestamp| format::whole_seconds(now.seconds_since(time));
+    match &row.state {
+        TaskState::Pending => match row.sent {
+            Some(sent) => format!("sent {}", format::relative(sent, now)),
+            None => String::new(),
+        },
+        TaskState::Received => match (row.eta, row.received) {
+            (Some(eta), _) if eta > now => format!("due {}", format::relative(eta, now)),
+            (_, Some(received)) => format!("waiting in the worker for {}", since(received)),
+            _ => String::new(),
+        },
+        state if state.is_running() => match row.started {
+            Some(started) => format!("running for {}", since(started)),
+            None => String::new(),
+        },
+        _ => {
+            let Some(ended) = row.finished.or(task.timestamp) else {
+                return String::new();
+            };
+            let ago = format::relative(ended, now);
+            let begins = task.attempts.iter();
+            let sent = begins.clone().filter_map(|attempt| attempt.sent).min();
+            let received = begins.filter_map(|attempt| attempt.received).min();
+            let took = |begin: Timestamp| format::duration(ended.seconds_since(begin).max(0.0));
+            match (sent, received) {
+                (Some(sent), _) => format!("{ago}, {} after it was sent", took(sent)),
+                (None, Some(received)) => {
+                    format!("{ago}, {} after a worker took it", took(received))
+                }
+                (None, None) => ago,
+            }
+        }
+    }
+}
+
+/// The page for an id that is not in memory.
+#[component]
+fn Unknown(id: TaskId) -> impl IntoView {
+    let search = links::tasks(&model::TaskQuery {
+        // A phrase: the id may hold what the search language gives a meaning.
+        search: format!("{:?}", id.as_str()),
+        ..Default::default()
+    });
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <a href="/tasks">"Tasks"</a>
+            <Icon glyph=Glyph::ChevronRight />
+            <span class="mono crumb-id">{id.to_string()}</span>
+        </nav>
+        <div class="page-head">
+            <h1>"This task is not in memory"</h1>
+        </div>
+        <div class="card">
+            <Empty title="No event about this id was seen, or the task was forgotten since">
+                <ul class="reasons">
+                    <li>
+                        "Celeriac knows what workers report while it runs: a task that ended before is unknown to it."
+                    </li>
+                    <li>
+                        "Workers report only with events on: "
+                        <code>"celery -A app worker -E"</code>
+                        "; clients report what they send with "
+                        <code>"task_send_sent_event = True"</code>
+                        "."
+                    </li>
+                    <li>
+                        "When more tasks came than "
+                        <code>"--max-tasks"</code>
+                        " allows, the oldest are forgotten."
+                    </li>
+                    <li>"The id may be cut or misspelt."</li>
+                </ul>
+                <p>"If an event about it comes, this page shows it at once."</p>
+                <div class="empty-acts">
+                    <a class="button" href=search>
+                        "Search for this id"
+                    </a>
+                    <a class="button" href="/tasks">
+                        "Show all tasks"
+                    </a>
+                </div>
+            </Empty>
+        </div>
+    }
+}

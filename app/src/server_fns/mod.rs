@@ -1,0 +1,9 @@
+//! Where the screens meet the server: one server function, and what a page
+//! needs of its HTTP request and response. In the browser the latter read the
+//! document instead.
+
+mod request;
+mod snapshot;
+
+pub use request::{cookies, set_status};
+pub use snapshot::{FetchError, first_snapshot, snapshot};
