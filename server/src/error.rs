@@ -95,16 +95,13 @@ fn status(kind: ErrorKind) -> StatusCode {
 pub(crate) async fn blocking<T, F>(read: F) -> Result<T, WireError>
 where
     T: Send + 'static,
-    F: FnOnce() -> Result<T, WireError> + Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
 {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(result) => result,
-        Err(error) => {
-            tracing::error!(%error, "a read of the state did not come back");
-            Err(WireError::new(
-                ErrorKind::Internal,
-                "The dashboard failed to answer; its log says why.",
-            ))
-        }
-    }
+    tokio::task::spawn_blocking(read).await.map_err(|error| {
+        tracing::error!(%error, "a read of the state did not come back");
+        WireError::new(
+            ErrorKind::Internal,
+            "The dashboard failed to answer; its log says why.",
+        )
+    })
 }

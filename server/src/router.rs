@@ -37,9 +37,12 @@ pub fn router(state: AppState) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
 
     // The bundle is compressed once, when it is built.
-    let bundle = format!("/{}/{{*path}}", state.options.site_pkg_dir);
+    let folder = state.bundle_folder();
     router
-        .route(&bundle, get(assets::bundle))
+        .route(
+            &format!("/{folder}/{{hash}}/{{*path}}"),
+            get(assets::bundle),
+        )
         .layer(middleware::from_fn(security::add_headers))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .with_state(state)

@@ -48,6 +48,16 @@ impl AppState {
     }
 }
 
+impl AppState {
+    /// Returns the first part of the bundle's addresses, `pkg` by default.
+    pub(crate) fn bundle_folder(&self) -> &str {
+        let address = &*self.options.site_pkg_dir;
+        address
+            .rsplit_once('/')
+            .map_or(address, |(folder, _)| folder)
+    }
+}
+
 impl FromRef<AppState> for Monitor {
     fn from_ref(state: &AppState) -> Self {
         state.monitor.clone()

@@ -28,7 +28,7 @@ pub(crate) async fn stream(
 ) -> Result<Response, ApiError> {
     let topic = Topic::from_query_string(query.as_deref().unwrap_or_default())?;
     let monitor = state.monitor.clone();
-    let subscription = blocking(move || monitor.subscribe(topic)).await?;
+    let subscription = blocking(move || monitor.subscribe(topic)).await??;
     let frames = stream::unfold(subscription, |mut subscription| async {
         let frame = subscription.next().await?;
         Some((to_event(&frame), subscription))

@@ -14,5 +14,5 @@ pub(crate) async fn snapshot(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Snapshot>, ApiError> {
     let topic = Topic::from_query_string(query.as_deref().unwrap_or_default())?;
-    Ok(Json(blocking(move || monitor.snapshot(&topic)).await?))
+    Ok(Json(blocking(move || monitor.snapshot(&topic)).await??))
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use model::{ErrorKind, TaskDetail, TaskName, TaskQuery, TaskSort, TaskState, Timestamp};
+use model::{TaskDetail, TaskName, TaskQuery, TaskSort, TaskState, Timestamp};
 use monitor::Monitor;
 use serde::Serialize;
 use std::{convert::Infallible, vec};
@@ -26,17 +26,13 @@ pub(crate) async fn list(
 ) -> Result<Response, FlowerError> {
     let List { query, unlimited } = List::parse(query.as_deref().unwrap_or_default())?;
     let read = move || monitor.task_details(&query, unlimited, true);
-    match blocking(read).await {
+    match blocking(read).await? {
         Ok(tasks) => Ok(object(tasks)),
-        // Everything else was checked above, so it is the search expression,
-        // whose errors Flower alone answers as JSON (`ListTasks.get`).
-        Err(error) if error.kind == ErrorKind::Invalid => {
-            let body = Json(SearchTrouble {
-                error: error.message,
-            });
-            Ok((StatusCode::BAD_REQUEST, body).into_response())
+        // The one error that Flower answers as JSON (`ListTasks.get`).
+        Err(error) => {
+            let error = format!("{error}.");
+            Ok((StatusCode::BAD_REQUEST, Json(SearchTrouble { error })).into_response())
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -121,12 +121,14 @@ impl Assets {
 /// `GET /pkg/<hash>/<file>`: a file of the bundle.
 pub(crate) async fn bundle(
     State(state): State<AppState>,
-    Path(path): Path<String>,
+    Path((hash, path)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    match state.assets.files.get(&format!("{BUNDLE}{path}")) {
-        Some(file) => answer(file, FOREVER, &headers),
-        None => (StatusCode::NOT_FOUND, "Not found").into_response(),
+    let assets = &state.assets;
+    match assets.files.get(&format!("{BUNDLE}{path}")) {
+        Some(file) if hash == assets.hash => answer(file, FOREVER, &headers),
+        // Another hash: a page that an older binary has sent.
+        _ => (StatusCode::NOT_FOUND, "Not found").into_response(),
     }
 }
 

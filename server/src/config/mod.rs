@@ -177,7 +177,7 @@ fn from_clap(error: clap::Error) -> ConfigError {
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .filter(|line| !line.is_empty())
         .collect();
-    let line = lines.join(" ");
+    let line = lines.join("; ");
     ConfigError::CommandLine(mask_login(line.trim_start_matches("error: ")))
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Options {
     pub(super) address: Option<String>,
 
     /// Port to listen on [default: that of Leptos.toml, 5555]
-    #[arg(long, short, env = "FLOWER_PORT")]
+    #[arg(long, short, env = "FLOWER_PORT", value_parser = clap::value_parser!(u16).range(0..))]
     pub(super) port: Option<u16>,
 
     /// Most tasks to keep in memory, at least 100

@@ -21,7 +21,7 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     let monitor = state.monitor.clone();
     // The counters of many workers and task types take a while to copy.
-    let gathered = crate::error::blocking(move || Ok(monitor.metrics())).await;
+    let gathered = crate::error::blocking(move || monitor.metrics()).await;
     match gathered {
         Ok(metrics) => {
             let mut text = Text::default();

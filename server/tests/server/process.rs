@@ -1,0 +1,290 @@
+//! The binary as people start and stop it.
+
+use crate::support::{PATIENCE, redis::Redis, wait_for};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// The binary in a folder that holds nothing else, without the environment's settings.
+fn celeriac(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_celeriac"));
+    command
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A binary that serves.
+struct Running {
+    process: Child,
+    address: String,
+    log: mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut process = command.spawn().expect("it starts");
+        let stderr = process.stderr.take().expect("its standard error");
+        let (send, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // Nobody reads any more once the test is over.
+                let _ = send.send(line);
+            }
+        });
+        let address = loop {
+            let line = log
+                .recv_timeout(PATIENCE)
+                .expect("it says where it listens");
+            if let Some((_, rest)) = line.split_once("http://") {
+                let end = rest.find(['"', ' ']).unwrap_or(rest.len());
+                break rest[..end].to_owned();
+            }
+        };
+        Self {
+            process,
+            address,
+            log,
+        }
+    }
+
+    fn open(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let address = &self.address;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .expect("a request");
+        stream
+    }
+
+    /// Returns the status and everything after it.
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut text = String::new();
+        self.open(path)
+            .read_to_string(&mut text)
+            .expect("an answer");
+        let status = text.split(' ').nth(1).expect("a status").parse();
+        (status.expect("a number"), text)
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let status = Command::new("kill").args([name, &pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_one_line_and_status_2() {
+    let folder = folder();
+    for (args, variable, part) in [
+        (
+            &["--broker=redis://:hunter2@h:port"][..],
+            None,
+            "--broker (CELERY_BROKER_URL)",
+        ),
+        (
+            &[],
+            Some(("CELERY_BROKER_URL", "amqp://u:hunter2@h")),
+            "amqp://",
+        ),
+        (&["--port=x"], None, "--port"),
+        (&[], Some(("FLOWER_PORT", "x")), "--port"),
+        (&[], Some(("CELERIAC_MAX_TASKS", "1")), "--max-tasks"),
+        (&[], Some(("LEPTOS_SITE_ADDR", "nowhere")), "LEPTOS_"),
+        (&["redis://u:hunter2@h"], None, "unexpected argument"),
+        (&["--log=a=b=c"], None, "--log"),
+    ] {
+        let mut command = celeriac(&folder);
+        command.args(args).envs(variable);
+        let (code, stdout, stderr) = run(&mut command);
+        assert_eq!(code, Some(2), "{args:?} {variable:?}: {stderr}");
+        assert_eq!(stdout, "");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            stderr.starts_with("celeriac: ") && stderr.contains(part),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+}
+
+#[test]
+fn leptos_toml_of_the_working_directory_counts() {
+    let folder = folder();
+    let write = |text| std::fs::write(folder.path().join("Leptos.toml"), text).expect("a file");
+    write("[package.metadata.leptos]\noutput-name = \"other\"\n");
+    let (code, _, stderr) = run(&mut celeriac(&folder));
+    assert_eq!(code, Some(2));
+    assert_eq!(stderr.lines().count(), 1);
+    assert!(stderr.contains("output-name"), "{stderr}");
+
+    write("[package.metadata.leptos]\noutput-name = \"app\"\nsite-addr = \"127.0.0.2:0\"\n");
+    let redis = Redis::absent();
+    let running = Running::start(celeriac(&folder).args(["--broker", &redis.url()]));
+    assert!(
+        running.address.starts_with("127.0.0.2:"),
+        "{}",
+        running.address
+    );
+}
+
+#[test]
+fn help_names_the_variables_and_not_their_values() {
+    let folder = folder();
+    let mut command = celeriac(&folder);
+    command
+        .arg("--help")
+        .env("CELERY_BROKER_URL", "redis://:hunter2@h/0");
+    let (code, stdout, stderr) = run(&mut command);
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(stdout.contains("CELERY_BROKER_URL") && stdout.contains("FLOWER_PORT"));
+    assert!(!stdout.contains("hunter2"));
+    let (code, stdout, _) = run(celeriac(&folder).arg("--version"));
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("celeriac "), "{stdout}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_line_and_status_1() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let (code, _, stderr) = run(celeriac(&folder).args(["--port", &port]));
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let start = format!("celeriac: failed to listen on 127.0.0.1:{port}: ");
+    assert!(stderr.starts_with(&start), "{stderr}");
+}
+
+#[test]
+fn it_comes_up_before_redis_and_connects_when_redis_is_there() {
+    let mut redis = Redis::absent();
+    let folder = folder();
+    let mut command = celeriac(&folder);
+    command.args(["--broker", &redis.url(), "--port=0"]);
+    let running = Running::start(&mut command);
+    let (status, page) = running.get("/");
+    assert_eq!(status, 200);
+    assert!(page.contains("</html>"));
+    let (status, text) = running.get("/healthcheck");
+    assert_eq!(status, 503);
+    assert!(
+        text.contains("No connection to the broker redis://127.0.0.1:"),
+        "{text}"
+    );
+
+    assert!(redis.launch());
+    wait_for("the connection", || {
+        (running.get("/healthcheck").0 == 200).then_some(())
+    });
+}
+
+#[test]
+fn passwords_reach_neither_log_nor_pages() {
+    let folder = folder();
+    let mut redis = Redis::start();
+    let url = redis.url().replace("redis://", "redis://someone:hunter2@");
+    let mut command = celeriac(&folder);
+    command.args([
+        "--broker",
+        &url,
+        "--port=0",
+        "--log=debug",
+        "--log-format=json",
+    ]);
+    let running = Running::start(&mut command);
+    // A login that Redis refuses is said, without the password.
+    wait_for("the refusal", || {
+        running
+            .get("/healthcheck")
+            .1
+            .contains("WRONGPASS")
+            .then_some(())
+    });
+    for path in [
+        "/",
+        "/queues",
+        "/metrics",
+        "/api/v1/snapshot?topic=overview",
+    ] {
+        let (_, text) = running.get(path);
+        assert!(!text.contains("hunter2"), "{path}");
+    }
+    redis.stop();
+    running.signal("-TERM");
+    let mut lines = 0;
+    while let Ok(line) = running.log.recv_timeout(PATIENCE) {
+        assert!(!line.contains("hunter2"), "{line}");
+        serde_json::from_str::<serde_json::Value>(&line).expect("a JSON object a line");
+        lines += 1;
+    }
+    assert!(lines > 0);
+}
+
+#[test]
+fn it_ends_within_two_seconds_with_a_stream_open() {
+    for signal in ["-TERM", "-INT"] {
+        let redis = Redis::start();
+        let folder = folder();
+        let mut command = celeriac(&folder);
+        command.args(["--broker", &redis.url(), "--port=0"]);
+        let mut running = Running::start(&mut command);
+        let mut stream = BufReader::new(running.open("/api/v1/stream?topic=overview"));
+        let mut line = String::new();
+        while !line.starts_with("data: ") {
+            line.clear();
+            assert_ne!(
+                stream.read_line(&mut line).expect("a line"),
+                0,
+                "the stream ended"
+            );
+        }
+        let asked = Instant::now();
+        running.signal(signal);
+        let status = wait_for("the end", || running.process.try_wait().expect("its state"));
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert_eq!(status.code(), Some(0));
+        let mut rest = String::new();
+        stream
+            .read_to_string(&mut rest)
+            .expect("the stream ends well");
+    }
+}
