@@ -99,22 +99,17 @@ fn naive_page(state: &State, query: &TaskQuery) -> (u64, Vec<TaskSummary>) {
         .filter(|row| query.name.is_none() || row.name == query.name)
         .filter(|row| query.worker.is_none() || row.worker == query.worker)
         .collect();
-    rows.sort_by(|a, b| {
-        let ordering = match query.sort {
-            TaskSort::Name => missing_last(&a.name, &b.name, query.is_descending),
-            TaskSort::Worker => missing_last(&a.worker, &b.worker, query.is_descending),
-            TaskSort::Started => missing_last(&a.started, &b.started, query.is_descending),
-            TaskSort::Retries => {
-                missing_last(&Some(a.retries), &Some(b.retries), query.is_descending)
-            }
-            TaskSort::State => missing_last(
-                &Some(a.state.to_string()),
-                &Some(b.state.to_string()),
-                query.is_descending,
-            ),
-            _ => unreachable!("not generated here"),
-        };
-        ordering
+    rows.sort_by(|a, b| match query.sort {
+        TaskSort::Name => missing_last(&a.name, &b.name, query.is_descending),
+        TaskSort::Worker => missing_last(&a.worker, &b.worker, query.is_descending),
+        TaskSort::Started => missing_last(&a.started, &b.started, query.is_descending),
+        TaskSort::Retries => missing_last(&Some(a.retries), &Some(b.retries), query.is_descending),
+        TaskSort::State => missing_last(
+            &Some(a.state.to_string()),
+            &Some(b.state.to_string()),
+            query.is_descending,
+        ),
+        _ => unreachable!("not generated here"),
     });
     let total = rows.len() as u64;
     (total, rows)

@@ -1,0 +1,247 @@
+//! The engine with real Celery workers on a real Redis.
+
+use crate::support::{Process, Redis, eventually, root};
+use model::{TaskId, TaskQuery, TaskState, WorkerName, WorkerStatus};
+use monitor::Monitor;
+use std::{
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+fn python() -> PathBuf {
+    let python = root().join("end2end/.venv/bin/python");
+    assert!(
+        python.exists(),
+        "Celery is not installed: `make test` does that"
+    );
+    python
+}
+
+fn command(redis: &Redis) -> Command {
+    let mut command = Command::new(python());
+    command
+        .current_dir(root().join("server/monitor/tests/celery"))
+        .env("BROKER", redis.url())
+        .env("BACKEND", format!("redis://127.0.0.1:{}/1", redis.port))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // Celery warns when it runs as root, as it does in containers.
+        .env("C_FORCE_ROOT", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A worker with its pool's children, which die with it.
+struct Worker(Process);
+
+impl Worker {
+    fn start(redis: &Redis, name: &str, options: &[&str]) -> Self {
+        let child = command(redis)
+            .args(["-m", "celery", "-A", "lab", "worker", "-c", "2", "-n", name])
+            .args(options)
+            .process_group(0)
+            .spawn()
+            .expect("the worker starts");
+        Self(Process(child))
+    }
+
+    /// Ends the worker and its children at once, as the kernel does when memory is short.
+    fn kill(&mut self) {
+        let group = format!("-{}", self.0.0.id());
+        let status = Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(status.expect("kill runs").success());
+        self.0.0.wait().expect("the worker can be waited for");
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.0.id());
+        // It may have been killed already.
+        Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status()
+            .ok();
+    }
+}
+
+/// Sends a task as a client does and returns its id.
+fn send(redis: &Redis, call: &str) -> TaskId {
+    let output = command(redis)
+        .args(["-c", &format!("import lab; print(lab.{call}.id)")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the client runs");
+    assert!(output.status.success(), "the client failed");
+    TaskId::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+async fn online(monitor: &Monitor, name: &str) {
+    eventually("the worker", || {
+        let worker = monitor.worker(&name.into())?;
+        (worker.summary.status == WorkerStatus::Online).then_some(())
+    })
+    .await;
+}
+
+async fn ended(monitor: &Monitor, id: &TaskId, state: TaskState) -> model::TaskDetail {
+    eventually(&format!("{state} of {id}"), || {
+        let task = monitor.task(id)?;
+        (task.summary.state == state).then_some(task)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_and_its_tasks_are_shown_as_they_are() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    let _worker = Worker::start(&redis, "w1@lab", &["-E", "-Q", "lab,second"]);
+    online(&monitor, "w1@lab").await;
+
+    let added = ended(
+        &monitor,
+        &send(&redis, "add.delay(2, 3)"),
+        TaskState::Success,
+    )
+    .await;
+    assert_eq!(added.args.as_deref(), Some("(2, 3)"));
+    assert_eq!(added.result.as_deref(), Some("5"));
+    let row = &added.summary;
+    assert_eq!(row.name.as_ref().map(|n| n.as_str()), Some("lab.add"));
+    assert_eq!(row.worker, Some(WorkerName::from("w1@lab")));
+    assert_eq!(row.queue.as_ref().map(|q| q.as_str()), Some("lab"));
+    assert!(row.runtime_seconds.is_some());
+
+    let failed = ended(&monitor, &send(&redis, "fail.delay()"), TaskState::Failure).await;
+    assert_eq!(failed.exception.as_deref(), Some("ValueError('always')"));
+    assert!(failed.traceback.is_some_and(|t| t.contains("lab.py")));
+
+    let flaky = ended(&monitor, &send(&redis, "flaky.delay()"), TaskState::Success).await;
+    let states: Vec<_> = flaky.attempts.iter().map(|a| a.state.clone()).collect();
+    assert_eq!(states, [TaskState::Retry, TaskState::Success]);
+
+    let worker = eventually("its answers", || {
+        let worker = monitor.worker(&"w1@lab".into())?;
+        (worker.summary.slots.is_some() && !worker.summary.queues.is_empty()).then_some(worker)
+    })
+    .await;
+    assert_eq!(worker.summary.slots, Some(2));
+    assert_eq!(worker.summary.pool.as_deref(), Some("prefork"));
+    let queues: Vec<_> = worker.summary.queues.iter().map(|q| q.as_str()).collect();
+    assert_eq!(queues, ["lab", "second"]);
+    monitor
+        .inspect(Some(&"w1@lab".into()))
+        .await
+        .expect("it answers");
+    let asked = monitor
+        .worker(&"w1@lab".into())
+        .expect("it is known")
+        .inspection;
+    assert!(asked.conf.is_some() && asked.registered.is_some() && asked.active.is_some());
+
+    eventually("the queues and who consumes them", || {
+        let list = monitor.queues();
+        let lab = list.rows.iter().find(|row| row.name.as_str() == "lab")?;
+        (lab.consumers == [WorkerName::from("w1@lab")]).then_some(())
+    })
+    .await;
+    monitor.shutdown().await;
+    let mut connection = redis.connection();
+    let left: Vec<String> = ::redis::cmd("KEYS")
+        .arg("*.reply.celery.pidbox")
+        .query(&mut connection)
+        .expect("Redis lists keys");
+    assert!(left.is_empty(), "reply lists are left behind: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_events_is_told_to_send_them() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    let _worker = Worker::start(&redis, "quiet@lab", &["-P", "threads"]);
+    online(&monitor, "quiet@lab").await;
+    // The command is on its way when the worker is first seen: whichever task comes after it shows.
+    let shown = loop {
+        let id = send(&redis, "add.delay(1, 1)");
+        let found = tokio::time::timeout(
+            std::time::Duration::from_secs(3),
+            ended(&monitor, &id, TaskState::Success),
+        )
+        .await;
+        if let Ok(task) = found {
+            break task;
+        }
+    };
+    assert_eq!(shown.summary.worker, Some(WorkerName::from("quiet@lab")));
+    let worker = monitor.worker(&"quiet@lab".into()).expect("it is known");
+    assert_eq!(worker.summary.task_events, Some(true));
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_stay_off_if_they_are_not_to_be_enabled() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| config.enable_events = false);
+    let _worker = Worker::start(&redis, "quiet@lab", &["-P", "threads"]);
+    online(&monitor, "quiet@lab").await;
+    for _ in 0..3 {
+        send(&redis, "add.delay(1, 1)");
+    }
+    let worker = eventually("the worker's count of tasks", || {
+        let worker = monitor.worker(&"quiet@lab".into())?.summary;
+        (worker.task_events == Some(false)).then_some(worker)
+    })
+    .await;
+    assert_eq!(worker.events.started, 0);
+    let page = monitor.tasks(&TaskQuery::default()).expect("a query");
+    let sent = page.rows.iter().all(|row| row.state == TaskState::Pending);
+    assert!(sent, "only clients told of these tasks");
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_is_lost_and_its_successor_is_online() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    let mut worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    let running = send(&redis, "sleep.delay(600)");
+    ended(&monitor, &running, TaskState::Started).await;
+    worker.kill();
+    eventually("the loss", || {
+        let worker = monitor.worker(&"w1@lab".into())?;
+        (worker.summary.status == WorkerStatus::Lost).then_some(())
+    })
+    .await;
+    let _successor = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_heartbeats_is_known_by_its_answers() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    let _worker = Worker::start(
+        &redis,
+        "silent@lab",
+        &[
+            "--without-heartbeat",
+            "--without-gossip",
+            "--without-mingle",
+        ],
+    );
+    online(&monitor, "silent@lab").await;
+    let worker = eventually("its statistics", || {
+        let worker = monitor.worker(&"silent@lab".into())?.summary;
+        worker.slots.is_some().then_some(worker)
+    })
+    .await;
+    assert_eq!(worker.slots, Some(2));
+    assert_ne!(worker.pid, 0, "its statistics tell its process");
+    monitor.shutdown().await;
+}

@@ -1,0 +1,5 @@
+//! The engine against real servers.
+
+mod celery;
+mod redis;
+mod support;

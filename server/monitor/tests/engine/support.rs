@@ -1,0 +1,144 @@
+//! Real servers for the engine's tests: each test has its own, on its own port.
+
+use model::Timestamp;
+use monitor::{Monitor, MonitorConfig};
+use protocol::RedisUrl;
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a condition may take to become true on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that ends with its test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    /// Ends the process at once, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().expect("the process can be killed");
+        self.0.wait().expect("the process can be waited for");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// A private Redis.
+pub(crate) struct Redis {
+    pub(crate) port: u16,
+    folder: tempfile::TempDir,
+    process: Process,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for Redis");
+        let port = free_port();
+        let process = Self::spawn(port, folder.path());
+        Self {
+            port,
+            folder,
+            process,
+        }
+    }
+
+    fn spawn(port: u16, folder: &Path) -> Process {
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed: `make test` does that");
+        let process = Process(child);
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("a URL");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let is_there = client.get_connection().is_ok_and(|mut connection| {
+                redis::cmd("PING")
+                    .query::<String>(&mut connection)
+                    .is_ok_and(|answer| answer == "PONG")
+            });
+            if is_there {
+                return process;
+            }
+            assert!(Instant::now() < deadline, "Redis did not come up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.process.kill();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.process = Self::spawn(self.port, self.folder.path());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    pub(crate) fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url())
+            .and_then(|client| client.get_connection())
+            .expect("Redis answers")
+    }
+
+    /// Starts an engine on this Redis.
+    pub(crate) fn monitor(&self, change: impl FnOnce(&mut MonitorConfig)) -> Monitor {
+        let url = RedisUrl::parse(&self.url()).expect("a URL");
+        let mut config = MonitorConfig::new(url);
+        config.poll_interval = Duration::from_millis(200);
+        change(&mut config);
+        Monitor::start(config).expect("the engine starts")
+    }
+}
+
+/// Waits until `find` finds something.
+pub(crate) async fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The event payloads of a capture, with the time each came.
+pub(crate) fn golden_events(file: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
+    let path = root().join("server/protocol/tests/golden").join(file);
+    let text = std::fs::read_to_string(path).expect("the capture is there");
+    text.lines()
+        .filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
+            let channel = line["channel"].as_str()?;
+            let is_event = line["kind"] == "pubsub" && channel.contains("celeryev");
+            let time = Timestamp::from_seconds(line["t"].as_f64()?)?;
+            let payload = line["payload"].as_str()?.as_bytes().to_vec();
+            is_event.then_some((time, channel.to_owned(), payload))
+        })
+        .collect()
+}
