@@ -1,0 +1,8 @@
+//! The crate from outside: on captures of real traffic and on traffic that no
+//! Celery ever sent.
+
+mod events;
+mod laws;
+mod messages;
+mod support;
+mod urls;
