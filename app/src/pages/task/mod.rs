@@ -129,10 +129,10 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
     let age = Memo::new(move |_| task.with(|task| age(task, live.now.get())));
     let address = Signal::derive(|| window().location().href().unwrap_or_default());
     view! {
-        <nav class="crumbs" aria-label="Breadcrumb">
+        <nav class="breadcrumb" aria-label="Breadcrumb">
             <a href="/tasks">"Tasks"</a>
             <Icon glyph=Glyph::ChevronRight />
-            <span class="mono crumb-id">{shown}</span>
+            <span class="mono">{shown}</span>
             <CopyButton text=copied label="Copy id" />
         </nav>
         <div class="page-head task-head">
@@ -205,10 +205,10 @@ fn Unknown(id: TaskId) -> impl IntoView {
         ..Default::default()
     });
     view! {
-        <nav class="crumbs" aria-label="Breadcrumb">
+        <nav class="breadcrumb" aria-label="Breadcrumb">
             <a href="/tasks">"Tasks"</a>
             <Icon glyph=Glyph::ChevronRight />
-            <span class="mono crumb-id">{id.to_string()}</span>
+            <span class="mono">{id.to_string()}</span>
         </nav>
         <div class="page-head">
             <h1>"This task is not in memory"</h1>
