@@ -4,6 +4,9 @@
 //! Nothing here knows what a task is; handlers unpack a request, ask the
 //! engine, and wrap the answer.
 
+// The types of the app's views nest as deep as its pages do.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod assets;
 pub mod config;

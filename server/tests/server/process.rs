@@ -232,7 +232,7 @@ fn passwords_reach_neither_log_nor_pages() {
         running
             .get("/healthcheck")
             .1
-            .contains("WRONGPASS")
+            .contains("authentication failed")
             .then_some(())
     });
     for path in [
