@@ -1,11 +1,12 @@
 //! From a message to calls, one per event.
 
-use super::{EventRef, fields::Fields};
+use super::{EventRef, fields::InPlace};
 use crate::{
     DecodeError, DecodeErrorKind,
     envelope::{self, Envelope},
     json::{self, skip_space},
 };
+use serde::de::{DeserializeSeed, IgnoredAny};
 use std::borrow::Cow;
 
 /// Buffers that are used again for the next message.
@@ -87,29 +88,28 @@ fn walk(text: &str, clean: &mut String, mut apply: impl FnMut(&EventRef<'_>)) ->
     let mut is_open = !is_list || bytes.get(at) != Some(&b']');
     while is_open {
         let rest = text.get(at..).unwrap_or_default();
-        let length = match strict(rest) {
-            Ok((event, length)) => {
-                apply(&event);
-                decoded.events += 1;
-                length
+        let mut event = EventRef::empty();
+        let length = if let Ok(length) = strict(rest, &mut event) {
+            apply(&event);
+            decoded.events += 1;
+            length
+        } else {
+            let Some(raw) = json::skip_value(rest.as_bytes(), 0).and_then(|end| rest.get(..end))
+            else {
+                let kind = DecodeErrorKind::NotJson("it is cut off".to_owned());
+                decoded.reject(kind.at(rest.as_bytes()));
+                return decoded;
+            };
+            json::sanitize(raw, clean);
+            let mut event = EventRef::empty();
+            match strict(clean, &mut event) {
+                Ok(_) => {
+                    apply(&event);
+                    decoded.events += 1;
+                }
+                Err(kind) => decoded.reject(kind.at(raw.as_bytes())),
             }
-            Err(_) => match json::skip_value(rest.as_bytes(), 0).and_then(|end| rest.get(..end)) {
-                Some(raw) => {
-                    match lenient(raw, clean) {
-                        Ok(event) => {
-                            apply(&event);
-                            decoded.events += 1;
-                        }
-                        Err(kind) => decoded.reject(kind.at(raw.as_bytes())),
-                    }
-                    raw.len()
-                }
-                None => {
-                    let kind = DecodeErrorKind::NotJson("it is cut off".to_owned());
-                    decoded.reject(kind.at(rest.as_bytes()));
-                    return decoded;
-                }
-            },
+            raw.len()
         };
         at = skip_space(bytes, at + length);
         is_open = is_list && bytes.get(at) == Some(&b',');
@@ -131,26 +131,20 @@ fn walk(text: &str, clean: &mut String, mut apply: impl FnMut(&EventRef<'_>)) ->
     decoded
 }
 
-/// Reads the event at the start of `text` as strict JSON; returns it with its length.
-fn strict(text: &str) -> Result<(EventRef<'_>, usize), DecodeErrorKind> {
+/// Reads the event at the start of `text` as strict JSON into `event`; returns its length.
+fn strict<'a>(text: &'a str, event: &mut EventRef<'a>) -> Result<usize, DecodeErrorKind> {
     if !text.starts_with('{') {
         return Err(DecodeErrorKind::Unexpected("an object"));
     }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Fields<'_>>();
-    match values.next() {
-        Some(Ok(Fields(mut event))) => {
-            let length = values.byte_offset();
+    let mut json = serde_json::Deserializer::from_str(text);
+    // In place: the fields are many and would be moved several times otherwise.
+    match InPlace(event).deserialize(&mut json) {
+        Ok(()) => {
+            let length = json.into_iter::<IgnoredAny>().byte_offset();
             event.raw = text.get(..length).unwrap_or_default();
-            Ok((event, length))
+            Ok(length)
         }
-        Some(Err(error)) if error.is_data() => Err(DecodeErrorKind::Missing("type")),
-        Some(Err(error)) => Err(DecodeErrorKind::NotJson(error.to_string())),
-        None => Err(DecodeErrorKind::NotJson("it is empty".to_owned())),
+        Err(error) if error.is_data() => Err(DecodeErrorKind::Missing("type")),
+        Err(error) => Err(DecodeErrorKind::NotJson(error.to_string())),
     }
-}
-
-/// Reads an event in Python's dialect of JSON.
-fn lenient<'a>(raw: &str, clean: &'a mut String) -> Result<EventRef<'a>, DecodeErrorKind> {
-    json::sanitize(raw, clean);
-    strict(clean).map(|(event, _)| event)
 }

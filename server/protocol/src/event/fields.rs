@@ -3,30 +3,30 @@
 use super::{EventKind, EventRef, scalar::Scalar};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, Visitor},
+    de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
 use std::fmt;
 
-/// The visitor's result: an event whose `raw` is still to be set.
-pub(super) struct Fields<'a>(pub(super) EventRef<'a>);
+/// Puts the fields of an object into an event.
+pub(super) struct InPlace<'e, 'a>(pub(super) &'e mut EventRef<'a>);
 
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+impl<'de> DeserializeSeed<'de> for InPlace<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for InPlace<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut event = EventRef::empty();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let event = self.0;
         let mut has_type = false;
         // A key that comes twice overwrites, as in Python.
         while let Some(Key(key)) = map.next_key()? {
@@ -77,7 +77,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         if !has_type {
             return Err(de::Error::missing_field("type"));
         }
-        Ok(Fields(event))
+        Ok(())
     }
 }
 
