@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod intake;
 mod poller;
+pub mod replay;
 mod state;
 
 pub use config::MonitorConfig;

@@ -59,10 +59,22 @@ impl EventReader {
             .set_read_timeout(Some(PROBE_AFTER))
             .map_err(BrokerError::Subscribe)?;
         let mut subscription = connection.as_pubsub();
+        let mut refused = None;
+        let mut subscribed = 0;
         for pattern in &self.patterns {
-            subscription
-                .psubscribe(pattern)
-                .map_err(BrokerError::Subscribe)?;
+            match subscription.psubscribe(pattern) {
+                Ok(()) => subscribed += 1,
+                // An access list may allow one spelling of the channel only;
+                // the other is used with unusual transport options alone.
+                Err(error) if error.code() == Some("NOPERM") => refused = Some(error),
+                Err(error) => return Err(BrokerError::Subscribe(error)),
+            }
+        }
+        if let Some(error) = refused {
+            if subscribed == 0 {
+                return Err(BrokerError::Subscribe(error));
+            }
+            tracing::debug!(%error, "one of the channel patterns is not allowed");
         }
         *was_up = true;
         *last_message = clock::now();

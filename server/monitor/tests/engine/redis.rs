@@ -124,6 +124,25 @@ async fn a_broker_that_comes_late_is_connected_to_and_nothing_counts_as_missed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_may_use_one_pattern_only_still_sees_events() {
+    let redis = Redis::start();
+    let rules = "ACL SETUSER viewer on >secret ~* resetchannels &/0.celeryev/* +@all";
+    let mut command = ::redis::Cmd::new();
+    for word in rules.split(' ') {
+        command.arg(word);
+    }
+    let _: () = command.query(&mut redis.connection()).expect("an account");
+    let monitor = redis.monitor(|config| {
+        let url = format!("redis://viewer:secret@127.0.0.1:{}/0", redis.port);
+        config.broker = protocol::RedisUrl::parse(&url).expect("a URL");
+    });
+    is_up(&monitor).await;
+    publish(&redis, "c570.ok.jsonl");
+    eventually("the tasks", || (stored(&monitor) == 2).then_some(())).await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_message_costs_only_itself() {
     let redis = Redis::start();
     let monitor = redis.monitor(|_| {});

@@ -1,0 +1,46 @@
+//! The state without Redis: recorded messages in, pages out.
+//!
+//! Benchmarks and load figures use it to measure the engine alone; the running
+//! dashboard does not.
+
+use crate::state::{Limits, State};
+use model::{QueryError, SearchExpression, TaskPage, TaskQuery, Timestamp};
+use protocol::Scratch;
+
+/// A state that is fed by hand.
+#[derive(Debug)]
+pub struct Replay {
+    state: State,
+    scratch: Scratch,
+}
+
+impl Replay {
+    /// Makes an empty state with room for `max_tasks`.
+    pub fn new(max_tasks: usize, now: Timestamp) -> Self {
+        let limits = Limits {
+            max_tasks,
+            max_workers: 5_000,
+            enable_events: false,
+            purge_offline_seconds: None,
+            broker_url: String::new(),
+            version: String::new(),
+        };
+        Self {
+            state: State::new(limits, now),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Applies a published message and returns how many events it held.
+    pub fn apply(&mut self, payload: &[u8], now: Timestamp) -> u32 {
+        self.state
+            .apply_message(payload, &mut self.scratch, now)
+            .events
+    }
+
+    /// Returns the window of a query.
+    pub fn page(&self, query: &TaskQuery) -> Result<TaskPage, QueryError> {
+        let search = SearchExpression::parse(&query.search)?;
+        Ok(self.state.task_page(query, &search))
+    }
+}
