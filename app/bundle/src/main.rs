@@ -8,7 +8,11 @@ mod wasm;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 /// Builds the browser's half of the dashboard into target/site.
 #[derive(Parser)]
@@ -19,8 +23,18 @@ struct Options {
     release: bool,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match bundle(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without standard error there is nobody to tell; the code remains.
+            let _ = writeln!(io::stderr(), "bundle: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bundle(options: &Options) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)

@@ -71,8 +71,10 @@ pub(crate) fn bind(compiled: &Path, package: &Path, is_release: bool) -> Result<
         .typescript(false)
         .debug(!is_release)
         .keep_debug(false)
-        .remove_name_section(is_release)
-        .remove_producers_section(is_release)
+        // The names of a view's functions spell out its whole type: half
+        // of an unoptimised module.
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .generate(package)
         .with_context(|| format!("failed to bind {}", compiled.display()))
 }
