@@ -35,6 +35,7 @@ pub fn App() -> impl IntoView {
             <Frame />
         </Router>
     }
+    .into_any()
 }
 
 /// Rail, top bar, banners, and the page between them.
@@ -69,4 +70,5 @@ fn Frame() -> impl IntoView {
             <KeysDialog />
         </div>
     }
+    .into_any()
 }

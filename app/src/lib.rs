@@ -4,6 +4,9 @@
 //! A page is a topic's picture (`live`), components, and nothing else. What
 //! depends on which side runs is in `server_fns` and here.
 
+// A view's type holds the types of everything in it; a page of components nests deeper than
+// the compiler's own limit.
+#![recursion_limit = "256"]
 #![expect(
     unreachable_pub,
     reason = "the component macro makes its items public whatever the function's visibility"

@@ -41,6 +41,7 @@ pub fn Banners() -> impl IntoView {
             {move || news.get().map(|news| view! { <EventsMissed news /> })}
         </div>
     }
+    .into_any()
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +112,7 @@ fn BrokerDown(down: Down) -> impl IntoView {
             </span>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -160,6 +162,7 @@ fn EventsMissed(news: News) -> impl IntoView {
             </button>
         </div>
     }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub fn StateChip(
             <span class="chip-count">{move || thousands(count.get())}</span>
         </a>
     }
+    .into_any()
 }
 
 /// A filter that is set; a link that takes it away.
@@ -64,4 +65,5 @@ pub fn FilterTag(
             <Icon glyph=Glyph::Close />
         </a>
     }
+    .into_any()
 }

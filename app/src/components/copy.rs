@@ -65,6 +65,7 @@ pub fn CopyButton(
             </span>
         </span>
     }
+    .into_any()
 }
 
 /// Writes to the clipboard. Browsers offer it on HTTPS and localhost only;

@@ -219,6 +219,7 @@ where
             </tbody>
         </table>
     }
+    .into_any()
 }
 
 /// The place of rows that are not in the document.
@@ -229,6 +230,7 @@ fn Spacer(columns: u32, height: Signal<f64>) -> impl IntoView {
             <td colspan=columns style:height=move || format!("{}px", height.get())></td>
         </tr>
     }
+    .into_any()
 }
 
 /// A row that was not fetched yet.
@@ -317,6 +319,7 @@ pub fn SortHead(
             </a>
         </th>
     }
+    .into_any()
 }
 
 #[cfg(test)]

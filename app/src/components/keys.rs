@@ -193,4 +193,5 @@ pub fn KeysDialog() -> impl IntoView {
             <dl class="keys-list">{rows.collect_view()}</dl>
         </dialog>
     }
+    .into_any()
 }

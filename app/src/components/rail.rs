@@ -67,6 +67,7 @@ pub fn Rail() -> impl IntoView {
             </div>
         </nav>
     }
+    .into_any()
 }
 
 #[component]
@@ -104,4 +105,5 @@ fn Item(
             </a>
         </li>
     }
+    .into_any()
 }

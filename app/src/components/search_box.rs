@@ -93,6 +93,7 @@ pub fn SearchBox(
             </div>
         </search>
     }
+    .into_any()
 }
 
 /// What cannot be read in a search, and where.
@@ -134,4 +135,5 @@ pub fn Unreadable(
             </div>
         </div>
     }
+    .into_any()
 }

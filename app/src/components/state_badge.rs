@@ -17,6 +17,7 @@ pub fn StateGlyph(
             {move || shapes(&state.get())}
         </svg>
     }
+    .into_any()
 }
 
 /// The glyph and word of a state.
@@ -33,6 +34,7 @@ pub fn StateBadge(
             <span class="state-word">{move || state.with(|s| s.label().into_owned())}</span>
         </span>
     }
+    .into_any()
 }
 
 /// The word of a state in its colour, where its glyph stands elsewhere.
@@ -48,6 +50,7 @@ pub fn StateWord(
             <span class="state-word">{move || state.with(|s| s.label().into_owned())}</span>
         </span>
     }
+    .into_any()
 }
 
 /// The glyph and word of a worker's status.
@@ -76,6 +79,7 @@ pub fn WorkerBadge(
             <span class="state-word">{word}</span>
         </span>
     }
+    .into_any()
 }
 
 /// Returns the ending of the class that colours a state, such as `failure` of `state-failure`.
@@ -96,6 +100,7 @@ pub fn class_of(state: &TaskState) -> &'static str {
 
 fn ring(radius: &'static str) -> impl IntoView {
     view! { <circle cx="8" cy="8" r=radius fill="none" stroke="currentColor" stroke-width="1.5" /> }
+        .into_any()
 }
 
 fn shapes(state: &TaskState) -> AnyView {

@@ -35,6 +35,7 @@ pub fn TopBar() -> impl IntoView {
             </details>
         </header>
     }
+    .into_any()
 }
 
 /// The broker's address; the scheme gives way on small screens.
@@ -67,6 +68,7 @@ fn Broker() -> impl IntoView {
             <span>{rest}</span>
         </span>
     }
+    .into_any()
 }
 
 /// What the indicator says, worst first.
@@ -148,6 +150,7 @@ fn LiveState() -> impl IntoView {
             </button>
         </span>
     }
+    .into_any()
 }
 
 #[component]
@@ -170,6 +173,7 @@ fn ZoneSwitch() -> impl IntoView {
             {buttons.collect_view()}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -192,4 +196,5 @@ fn ThemeButton() -> impl IntoView {
             <Icon glyph=glyph />
         </button>
     }
+    .into_any()
 }

@@ -68,6 +68,7 @@ pub(super) fn Arguments(task: Signal<TaskDetail>) -> impl IntoView {
             </div>
         </Card>
     }
+    .into_any()
 }
 
 /// The result, for a task that has one.
@@ -94,4 +95,5 @@ pub(super) fn TaskResult(task: Signal<TaskDetail>) -> impl IntoView {
             </Card>
         </Show>
     }
+    .into_any()
 }

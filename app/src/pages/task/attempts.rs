@@ -45,6 +45,7 @@ pub(super) fn Attempts(task: Signal<TaskDetail>) -> impl IntoView {
             </table>
         </Card>
     }
+    .into_any()
 }
 
 fn row(attempt: Attempt, number: u64) -> impl IntoView {
@@ -91,6 +92,7 @@ fn row(attempt: Attempt, number: u64) -> impl IntoView {
             <td colspan="5">{note.join(" · ")}</td>
         </tr>
     }
+    .into_any()
 }
 
 fn ordinal(number: u32) -> String {

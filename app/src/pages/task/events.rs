@@ -46,6 +46,7 @@ pub(super) fn Events(task: Signal<TaskDetail>) -> impl IntoView {
             </ol>
         </Card>
     }
+    .into_any()
 }
 
 fn lines(task: &TaskDetail) -> Vec<Line> {

@@ -116,6 +116,7 @@ fn Detail(first: Box<TaskDetail>, id: TaskId, data: RwSignal<Option<Shown>>) -> 
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Name, state, age, and the way back.
@@ -156,6 +157,7 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Returns how long ago the task came into its state, and how long that took.
@@ -245,4 +247,5 @@ fn Unknown(id: TaskId) -> impl IntoView {
             </Empty>
         </div>
     }
+    .into_any()
 }

@@ -81,6 +81,7 @@ pub(super) fn Summary(task: Signal<TaskDetail>) -> impl IntoView {
             <Fact label="Expires">{expires}</Fact>
         </Facts>
     }
+    .into_any()
 }
 
 /// The other fields.
@@ -129,4 +130,5 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
             </FactList>
         </Card>
     }
+    .into_any()
 }

@@ -230,6 +230,7 @@ pub(super) fn Timeline(task: Signal<TaskDetail>) -> impl IntoView {
             </Card>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -246,6 +247,7 @@ fn Legend() -> impl IntoView {
             </span>
         </span>
     }
+    .into_any()
 }
 
 fn tick((percent, words): (f64, String)) -> impl IntoView {
@@ -254,6 +256,7 @@ fn tick((percent, words): (f64, String)) -> impl IntoView {
             {words}
         </span>
     }
+    .into_any()
 }
 
 fn place(bar: Bar) -> String {
@@ -288,6 +291,7 @@ fn lane(lane: Lane) -> impl IntoView {
             <span class=format!("timeline-outcome state-{state}")>{lane.outcome}</span>
         </li>
     }
+    .into_any()
 }
 
 /// The words under the bars: they meet where the run starts, unless that is

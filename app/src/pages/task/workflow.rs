@@ -36,6 +36,7 @@ pub(super) fn Workflow(task: Signal<TaskDetail>) -> impl IntoView {
             </Card>
         </Show>
     }
+    .into_any()
 }
 
 /// Returns the root and the parent, each with its word, where they are other tasks.
@@ -63,6 +64,7 @@ fn ancestor((role, id): (&'static str, TaskId)) -> impl IntoView {
             </a>
         </li>
     }
+    .into_any()
 }
 
 fn child(child: TaskSummary) -> impl IntoView {
@@ -83,4 +85,5 @@ fn child(child: TaskSummary) -> impl IntoView {
             </span>
         </li>
     }
+    .into_any()
 }

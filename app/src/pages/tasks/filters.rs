@@ -71,6 +71,7 @@ pub(super) fn StateChips(
             <For each=move || shown.get() key=TaskState::clone children=chip />
         </nav>
     }
+    .into_any()
 }
 
 /// The filters that are set.
@@ -106,7 +107,7 @@ pub(super) fn FilterTags(query: Memo<TaskQuery>) -> impl IntoView {
             })
             .collect_view()
     };
-    view! { <div class="filter-tags">{tags}</div> }
+    view! { <div class="filter-tags">{tags}</div> }.into_any()
 }
 
 /// The orders offered by name; the heads of the table offer the others.
@@ -253,4 +254,5 @@ pub(super) fn FilterMenu(query: Memo<TaskQuery>, go: Callback<TaskQuery>) -> imp
             </form>
         </details>
     }
+    .into_any()
 }

@@ -236,6 +236,7 @@ fn Table(
             head=heads
         />
     }
+    .into_any()
 }
 
 /// How many tasks came since the list was scrolled away from its top.
@@ -269,6 +270,7 @@ fn NewerPill(newer: Memo<Option<u64>>) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }
 
 /// The address cannot be understood.
@@ -287,6 +289,7 @@ fn AddressError(words: String) -> impl IntoView {
             </Empty>
         </div>
     }
+    .into_any()
 }
 
 /// Nothing matches, or nothing came yet.
@@ -329,6 +332,7 @@ fn NoTasks(query: Memo<TaskQuery>, stored: Memo<Option<u64>>) -> impl IntoView {
             }
         }}
     }
+    .into_any()
 }
 
 /// Steps through the list for browsers without scripts.
@@ -361,4 +365,5 @@ fn Pages(query: Memo<TaskQuery>, total: Memo<Option<u64>>) -> impl IntoView {
             {after}
         </nav>
     }
+    .into_any()
 }

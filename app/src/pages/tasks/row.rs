@@ -145,6 +145,7 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 /// How long a task ran, or runs by now.

@@ -136,6 +136,7 @@ pub(super) fn Tracebacks(task: Signal<TaskDetail>) -> impl IntoView {
             </Card>
         </Show>
     }
+    .into_any()
 }
 
 fn draw(raised: &Raised, module: Option<&str>) -> AnyView {
@@ -201,6 +202,7 @@ fn frame_view(frame: Frame, is_own: bool) -> impl IntoView {
             {code}
         </div>
     }
+    .into_any()
 }
 
 #[cfg(test)]
