@@ -1,0 +1,207 @@
+//! What the worker holds: tasks it runs, has taken, keeps for later, and refuses.
+
+use super::{
+    answered,
+    inspection::{self, Request},
+};
+use crate::{
+    components::{
+        card::Card,
+        task_name::TaskName,
+        time::{Precision, Time},
+    },
+    format, links,
+};
+use leptos::prelude::*;
+use model::{Inspection, TaskId, Timestamp};
+use serde_json::Value;
+
+/// Rows of one list that are drawn: a worker remembers up to 50,000 revoked ids.
+const MOST_ROWS: usize = 500;
+
+/// The tab of tasks.
+#[component]
+pub(super) fn TasksTab(
+    /// What the worker answered.
+    inspection: Memo<Inspection>,
+) -> impl IntoView {
+    move || {
+        inspection.with(|inspection| {
+            let asked = inspection.asked;
+            view! {
+                <div class="stack">
+                    {section(
+                        "Active",
+                        "running",
+                        inspection,
+                        &inspection.active,
+                        move |answer| {
+                            let tasks = inspection::requests(answer);
+                            let rows = tasks.iter().take(MOST_ROWS).map(|task| active_row(task, asked));
+                            table("Active tasks", "For", tasks.len(), rows.collect())
+                        },
+                    )}
+                    {section(
+                        "Reserved",
+                        "taken from the queue, not started",
+                        inspection,
+                        &inspection.reserved,
+                        |answer| {
+                            let tasks = inspection::requests(answer);
+                            let rows = tasks.iter().take(MOST_ROWS).map(reserved_row);
+                            table("Reserved tasks", "Delivery", tasks.len(), rows.collect())
+                        },
+                    )}
+                    {section(
+                        "Scheduled",
+                        "waiting for their ETA, soonest first",
+                        inspection,
+                        &inspection.scheduled,
+                        |answer| {
+                            let tasks = inspection::scheduled(answer);
+                            let rows = tasks
+                                .iter()
+                                .take(MOST_ROWS)
+                                .map(|task| {
+                                    let eta = match task.eta {
+                                        Some(at) => {
+                                            view! {
+                                                <Time at=Some(at) precision=Precision::Seconds />
+                                            }
+                                                .into_any()
+                                        }
+                                        None => task.eta_text.clone().into_any(),
+                                    };
+                                    row(&task.request, eta)
+                                });
+                            table("Scheduled tasks", "ETA", tasks.len(), rows.collect())
+                        },
+                    )}
+                    {section(
+                        "Revoked",
+                        "ids the worker would not run",
+                        inspection,
+                        &inspection.revoked,
+                        |answer| revoked(&inspection::revoked(answer)),
+                    )}
+                </div>
+            }
+        })
+    }
+}
+
+fn section(
+    title: &'static str,
+    caption: &'static str,
+    inspection: &Inspection,
+    answer: &Option<Value>,
+    content: impl FnOnce(&Value) -> AnyView,
+) -> AnyView {
+    let count = inspection::length(answer);
+    let title = match count {
+        Some(count) => format!("{title} {}", format::thousands(count as u64)),
+        None => title.to_owned(),
+    };
+    let content = answered(inspection, answer, content);
+    view! {
+        <Card title=title caption=caption class="table-card">
+            {content}
+        </Card>
+    }
+    .into_any()
+}
+
+fn table(caption: &'static str, last: &'static str, count: usize, rows: Vec<AnyView>) -> AnyView {
+    if rows.is_empty() {
+        return view! { <p class="card-note">"None when asked."</p> }.into_any();
+    }
+    let more = count.saturating_sub(rows.len());
+    view! {
+        <table class="table held-table">
+            <caption class="visually-hidden">{caption}</caption>
+            <thead>
+                <tr>
+                    <th scope="col" class="col-name">"Task"</th>
+                    <th scope="col" class="col-id">"Id"</th>
+                    <th scope="col" class="col-args">"Arguments"</th>
+                    <th scope="col" class="col-queue">"Routing key"</th>
+                    <th scope="col" class="is-number col-last">{last}</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+        {left_out(more)}
+    }
+    .into_any()
+}
+
+fn left_out(more: usize) -> Option<impl IntoView> {
+    (more > 0).then(|| {
+        let more = format::thousands(more as u64);
+        view! { <p class="card-note">{format!("{more} more are not listed.")}</p> }
+    })
+}
+
+fn active_row(task: &Request, asked: Option<Timestamp>) -> AnyView {
+    let elapsed = asked.zip(task.started);
+    let elapsed = elapsed.map(|(asked, started)| asked.seconds_since(started).max(0.0));
+    row(task, elapsed.map(format::duration).into_any())
+}
+
+fn reserved_row(task: &Request) -> AnyView {
+    let delivery = if task.is_redelivered {
+        "again"
+    } else {
+        "first"
+    };
+    row(task, delivery.into_any())
+}
+
+fn row(task: &Request, last: AnyView) -> AnyView {
+    let queue = task.routing_key.as_ref().map(|key| {
+        view! { <a href=links::tasks_of_queue(key)>{key.to_string()}</a> }
+    });
+    view! {
+        <tr>
+            <td class="col-name">
+                <a href=links::task(&task.id) data-row="">
+                    <TaskName name=Some(task.name.clone()) />
+                </a>
+            </td>
+            <td class="col-id mono" title=task.id.to_string()>
+                {format::short_id(task.id.as_str())}
+            </td>
+            <td class="col-args mono" title=task.args.clone()>
+                {task.args.clone()}
+            </td>
+            <td class="col-queue">{queue}</td>
+            <td class="is-number col-last">{last}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn revoked(ids: &[TaskId]) -> AnyView {
+    if ids.is_empty() {
+        return view! { <p class="card-note">"None when asked."</p> }.into_any();
+    }
+    let more = ids.len().saturating_sub(MOST_ROWS);
+    let rows = ids
+        .iter()
+        .take(MOST_ROWS)
+        .map(|id| {
+            view! {
+                <li>
+                    <a class="mono" href=links::task(id)>
+                        {id.to_string()}
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <ul class="id-list">{rows}</ul>
+        {left_out(more)}
+    }
+    .into_any()
+}

@@ -1,0 +1,345 @@
+//! All workers: who works, on what, how hard?
+
+mod arrange;
+mod first_steps;
+mod fleet;
+mod row;
+
+pub(crate) use row::worker_name;
+
+use crate::{
+    components::{
+        data_table::SortHead,
+        empty::{Empty, StaleRow, stale, when_ready},
+        icon::{Glyph, Icon},
+        state_badge::WorkerBadge,
+    },
+    format,
+    live::{Rows, picture},
+};
+use arrange::{Arrangement, WorkerSort, status_name};
+use first_steps::FirstSteps;
+use fleet::{Fleet, Totals};
+use leptos::{html, prelude::*};
+use leptos_meta::Title;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use model::{Topic, View, WorkerList, WorkerStatus};
+use row::WorkerRow;
+
+/// The list of workers.
+#[component]
+pub fn WorkersPage() -> impl IntoView {
+    let picture = picture(Topic::Workers.into(), |view| match view {
+        View::Workers(list) => Some(list.clone()),
+        _ => None,
+    });
+    view! {
+        <Title text="Workers" />
+        {when_ready(picture, content)}
+    }
+    .into_any()
+}
+
+fn content(list: Signal<WorkerList>) -> impl IntoView {
+    let query = use_query_map();
+    let arrangement =
+        Memo::new(move |_| query.with(|query| Arrangement::from_query(|key| query.get_str(key))));
+    let is_empty = Memo::new(move |_| list.with(|list| list.rows.is_empty()));
+    let caption = Memo::new(move |_| list.with(|list| caption(list)));
+    view! {
+        <div class="page-head">
+            <h1>"Workers"</h1>
+            <span class="page-caption">{caption}</span>
+        </div>
+        <Show when=move || !is_empty.get() fallback=move || view! { <FirstSteps list /> }>
+            <Filters list arrangement />
+            <Table list arrangement />
+        </Show>
+    }
+    .into_any()
+}
+
+fn caption(list: &WorkerList) -> String {
+    let online = list
+        .rows
+        .iter()
+        .filter(|w| w.status == WorkerStatus::Online);
+    let totals = Totals::of(online);
+    if list.rows.is_empty() {
+        return "0 online".to_owned();
+    }
+    let online = format!(
+        "{} of {} online",
+        format::thousands(totals.workers as u64),
+        format::thousands(list.rows.len() as u64)
+    );
+    match totals.slots {
+        Some(slots) => format!(
+            "{online}, {} of {} slots busy",
+            format::thousands(totals.active),
+            format::thousands(slots)
+        ),
+        None => format!("{online}, {} running", format::thousands(totals.active)),
+    }
+}
+
+/// Text and status to narrow the list to.
+#[component]
+fn Filters(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoView {
+    let input: NodeRef<html::Input> = NodeRef::new();
+    let navigate = use_navigate();
+    let search = Memo::new(move |_| arrangement.with(|a| a.search.clone()));
+    let narrow = move || {
+        let Some(input) = input.get_untracked() else {
+            return;
+        };
+        let wanted = Arrangement {
+            search: input.value().trim().to_owned(),
+            ..arrangement.get_untracked()
+        };
+        if wanted != arrangement.get_untracked() {
+            // Every letter is a new address, none worth going back to.
+            let options = NavigateOptions {
+                replace: true,
+                scroll: false,
+                ..NavigateOptions::default()
+            };
+            navigate(&wanted.href(), options);
+        }
+    };
+    let narrow_on_submit = {
+        let narrow = narrow.clone();
+        move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            narrow();
+        }
+    };
+    let kept = move || {
+        arrangement
+            .with(Arrangement::to_pairs)
+            .into_iter()
+            .filter(|(name, _)| *name != "search")
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .collect_view()
+    };
+    view! {
+        <div class="filters worker-filters">
+            <search>
+                <form class="search-box" action="/workers" method="get" on:submit=narrow_on_submit>
+                    <Icon glyph=Glyph::Search />
+                    <input
+                        node_ref=input
+                        type="search"
+                        name="search"
+                        data-search
+                        aria-label="Narrow workers"
+                        placeholder="name, queue or version"
+                        autocomplete="off"
+                        autocapitalize="off"
+                        spellcheck="false"
+                        value=search.get_untracked()
+                        prop:value=move || search.get()
+                        on:input=move |_| narrow()
+                    />
+                    {kept}
+                    <kbd class="search-key with-script">"/"</kbd>
+                </form>
+            </search>
+            <div class="chips">
+                <StatusChip list arrangement status=None />
+                <StatusChip list arrangement status=Some(WorkerStatus::Online) />
+                <StatusChip list arrangement status=Some(WorkerStatus::Lost) />
+                <StatusChip list arrangement status=Some(WorkerStatus::Offline) />
+            </div>
+            <p class="filters-note">
+                "Failed and retried: since Celeriac sees the worker. Processed: since it started."
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
+/// A status with its count; a link that narrows the list to it.
+#[component]
+fn StatusChip(
+    list: Signal<WorkerList>,
+    arrangement: Memo<Arrangement>,
+    status: Option<WorkerStatus>,
+) -> impl IntoView {
+    let count = Memo::new(move |_| {
+        let wanted = Arrangement {
+            status,
+            ..arrangement.get()
+        };
+        list.with(|list| list.rows.iter().filter(|w| wanted.shows(w)).count())
+    });
+    let is_on = Memo::new(move |_| arrangement.with(|a| a.status == status));
+    let href = move || {
+        let wanted = Arrangement {
+            status,
+            ..arrangement.get()
+        };
+        wanted.href()
+    };
+    let word = match status {
+        Some(status) => view! { <WorkerBadge status /> }.into_any(),
+        None => view! { <span class="chip-word">"All"</span> }.into_any(),
+    };
+    view! {
+        <a
+            class="chip"
+            class:is-on=move || is_on.get()
+            class:is-zero=move || count.get() == 0
+            aria-current=move || is_on.get().then_some("true")
+            href=href
+            data-noscroll=""
+        >
+            {word}
+            <span class="chip-count">{move || format::thousands(count.get() as u64)}</span>
+        </a>
+    }
+    .into_any()
+}
+
+#[component]
+fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoView {
+    let rows = list.with_untracked(|list| Rows::new(&list.rows));
+    let arrange = move || arrangement.with(|a| list.with(|list| a.arrange(&list.rows)));
+    let shown = RwSignal::new(untrack(arrange));
+    Effect::new(move || {
+        // Rows first: the order must not name a row that is not there yet.
+        list.with(|list| rows.sync(&list.rows));
+        let order = arrange();
+        if shown.with_untracked(|shown| *shown != order) {
+            shown.set(order);
+        }
+    });
+    let fleet = Memo::new(move |_| list.with(|list| Fleet::of(&list.rows)));
+    let totals = Memo::new(move |_| {
+        arrangement.with(|a| list.with(|list| Totals::of(list.rows.iter().filter(|w| a.shows(w)))))
+    });
+    let is_empty = Memo::new(move |_| shown.with(Vec::is_empty));
+    let stale = stale();
+    let head = move |label, class, sort: WorkerSort| {
+        let sorted = Signal::derive(move || {
+            arrangement.with(|a| (a.sort == sort).then_some(a.is_descending))
+        });
+        let href = Signal::derive(move || arrangement.with(|a| a.sorted_by(sort).href()));
+        view! { <SortHead label class sorted href /> }.into_any()
+    };
+    let heads = move || {
+        view! {
+            <tr>
+                {head("Worker", "col-worker", WorkerSort::Name)}
+                {head("Status", "col-status", WorkerSort::Status)}
+                {head("Active of slots", "col-active", WorkerSort::Active)}
+                {head("Tasks/min, 1 h", "col-trend", WorkerSort::Trend)}
+                {head("Processed", "is-number col-processed", WorkerSort::Processed)}
+                {head("Failed", "is-number col-failed", WorkerSort::Failed)}
+                {head("Retried", "is-number col-retried", WorkerSort::Retried)}
+                {head("Load 1, 5, 15 m", "is-number col-load", WorkerSort::Load)}
+                <th scope="col" class="col-queues">"Queues"</th>
+                {head("Celery", "col-version", WorkerSort::Version)}
+                {head("Uptime", "is-number col-uptime", WorkerSort::Uptime)}
+                {head("Heartbeat", "is-number col-heartbeat", WorkerSort::Heartbeat)}
+            </tr>
+        }
+        .into_any()
+    };
+    let grid = move || {
+        view! {
+            <table class="table worker-table">
+                <caption class="visually-hidden">"Workers"</caption>
+                <thead>
+                    {heads()}
+                </thead>
+                <tbody>
+                    <For
+                        each=move || shown.get()
+                        key=Clone::clone
+                        children=move |key| {
+                            rows.get(&key).map(|worker| view! { <WorkerRow worker fleet /> })
+                        }
+                    />
+                </tbody>
+                <tfoot>
+                    <TotalsRow totals />
+                </tfoot>
+            </table>
+        }
+        .into_any()
+    };
+    let all = move || {
+        let wanted = arrangement.with(|a| Arrangement {
+            status: None,
+            search: String::new(),
+            ..a.clone()
+        });
+        wanted.href()
+    };
+    let what = move || {
+        arrangement.with(|a| match (a.status, a.search.as_str()) {
+            (Some(status), "") => format!("No worker is {}", status_name(status)),
+            (Some(status), text) => {
+                format!("No worker that is {} matches {text}", status_name(status))
+            }
+            (None, text) => format!("No worker matches {text}"),
+        })
+    };
+    view! {
+        <div class="card table-card workers" class:is-stale=move || stale.get().is_some()>
+            <StaleRow />
+            <Show
+                when=move || !is_empty.get()
+                fallback=move || {
+                    view! {
+                        <Empty title=Signal::derive(what)>
+                            <a class="button" href=all>
+                                "Show all workers"
+                            </a>
+                        </Empty>
+                    }
+                }
+            >
+                {grid()}
+            </Show>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn TotalsRow(totals: Memo<Totals>) -> impl IntoView {
+    let number = move |read: fn(&Totals) -> u64| move || format::thousands(totals.with(read));
+    view! {
+        <tr class="worker-totals">
+            <th scope="row" class="col-worker">
+                {move || format::count(totals.with(|t| t.workers as u64), "worker")}
+            </th>
+            <td class="col-status"></td>
+            <td class="col-active">
+                {number(|t| t.active)}
+                <span class="quiet">
+                    {move || {
+                        totals
+                            .with(|t| t.slots)
+                            .map(|slots| format!(" of {}", format::thousands(slots)))
+                    }}
+                </span>
+            </td>
+            <td class="col-trend"></td>
+            <td class="is-number col-processed">{number(|t| t.processed)}</td>
+            <td class="is-number col-failed">{number(|t| t.failed)}</td>
+            <td class="is-number col-retried">{number(|t| t.retried)}</td>
+            <td class="col-load"></td>
+            <td class="col-queues"></td>
+            <td class="col-version"></td>
+            <td class="col-uptime"></td>
+            <td class="col-heartbeat"></td>
+        </tr>
+    }
+    .into_any()
+}

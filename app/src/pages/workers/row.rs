@@ -1,0 +1,227 @@
+//! One worker in the table.
+
+use super::fleet::Fleet;
+use crate::{
+    components::{
+        meter::Meter,
+        sparkline::{Sparkline, Tone},
+        state_badge::WorkerBadge,
+    },
+    format, links,
+    live::Live,
+};
+use leptos::prelude::*;
+use model::{WorkerName, WorkerStatus, WorkerSummary};
+
+/// A share of failures or retries from which on a count is coloured.
+const NOTABLE_SHARE: f64 = 0.05;
+
+/// A row. Every cell follows the worker's signal; heartbeat and uptime also the clock.
+#[component]
+pub(super) fn WorkerRow(
+    /// The worker.
+    worker: ArcRwSignal<WorkerSummary>,
+    /// What is usual among all workers.
+    fleet: Memo<Fleet>,
+) -> impl IntoView {
+    let live = Live::of_page();
+    let worker = RwSignal::from(worker);
+    let part = move |read: fn(&WorkerSummary) -> String| Memo::new(move |_| worker.with(read));
+    let name = worker.with_untracked(|worker| worker.name.clone());
+    let pid = worker.with_untracked(|worker| worker.pid);
+    let is_namesake = Memo::new({
+        let name = name.clone();
+        move |_| fleet.with(|fleet| fleet.namesakes.contains(&name))
+    });
+    let status = Memo::new(move |_| worker.with(|worker| worker.status));
+    let active = Memo::new(move |_| worker.with(active_now));
+    let slots = Memo::new(move |_| worker.with(|worker| worker.slots));
+    let trend = Memo::new(move |_| {
+        worker.with(|worker| {
+            worker
+                .trend
+                .iter()
+                .map(|n| Some(f64::from(*n)))
+                .collect::<Vec<_>>()
+        })
+    });
+    let failed = Memo::new(move |_| worker.with(|worker| worker.events.failed));
+    let retried = Memo::new(move |_| worker.with(|worker| worker.events.retried));
+    let failed_tone = Memo::new(move |_| worker.with(failed_tone));
+    let retried_tone = Memo::new(move |_| worker.with(retried_tone));
+    let version = part(|worker| {
+        worker
+            .version
+            .clone()
+            .unwrap_or_else(|| "unknown".to_owned())
+    });
+    let is_odd_version = Memo::new(move |_| fleet.with(|fleet| fleet.is_odd(&version.get())));
+    let uptime = Memo::new(move |_| {
+        worker.with(|worker| match (worker.status, worker.started) {
+            (WorkerStatus::Online, Some(started)) => {
+                format::whole_seconds(live.now.get().seconds_since(started))
+            }
+            (WorkerStatus::Offline, _) => String::new(),
+            _ => "unknown".to_owned(),
+        })
+    });
+    let heartbeat = Memo::new(move |_| {
+        worker.with(|worker| match worker.last_heartbeat {
+            Some(at) => format::whole_seconds(live.now.get().seconds_since(at)),
+            None => "never".to_owned(),
+        })
+    });
+    let load = move || {
+        worker.with(|worker| {
+            match worker
+                .load
+                .filter(|_| worker.status == WorkerStatus::Online)
+            {
+                Some([one, five, fifteen]) => {
+                    let [one, five, fifteen] =
+                        [one, five, fifteen].map(|load| format!("{load:.2}"));
+                    view! {
+                        {one}
+                        " "
+                        <span class="quiet">{five} " " {fifteen}</span>
+                    }
+                    .into_any()
+                }
+                None => view! { <span class="quiet">{unknown_if_expected(worker.status)}</span> }
+                    .into_any(),
+            }
+        })
+    };
+    let queues = part(|worker| {
+        let names: Vec<&str> = worker.queues.iter().map(|queue| queue.as_str()).collect();
+        names.join(", ")
+    });
+    let trend_label = format!("{name}: tasks a minute, last hour");
+    let meter_label = format!("{name}: tasks running");
+    view! {
+        <tr class="worker-row">
+            <th scope="row" class="col-worker">
+                <a href=worker_href(&name) rel=worker_rel(&name) title=name.to_string()>
+                    {worker_name(&name)}
+                </a>
+                <Show when=move || is_namesake.get()>
+                    <span class="quiet">{format!(" pid {pid}")}</span>
+                </Show>
+            </th>
+            <td class="col-status">
+                <WorkerBadge status />
+            </td>
+            <td class="col-active">
+                <Meter value=active most=slots label=meter_label />
+                {move || active_words(active.get(), slots.get(), status.get())}
+            </td>
+            <td class="col-trend">
+                <Sparkline values=trend slots=60 label=trend_label tone=failed_tone />
+            </td>
+            <td class="is-number col-processed">
+                {part(|worker| worker.processed.map(format::thousands).unwrap_or_default())}
+            </td>
+            <td class=move || format!("is-number col-failed {}", failed_tone.get().class())>
+                {move || format::thousands(failed.get())}
+            </td>
+            <td class=move || format!("is-number col-retried {}", retried_tone.get().class())>
+                {move || format::thousands(retried.get())}
+            </td>
+            <td class="is-number col-load">{load}</td>
+            <td class="col-queues" title=queues>
+                {queues}
+            </td>
+            <td
+                class="col-version"
+                class:tone-warn=move || is_odd_version.get()
+                title=move || is_odd_version.get().then_some("Not the version of most workers")
+            >
+                {version}
+            </td>
+            <td class="is-number col-uptime">{uptime}</td>
+            <td class=move || {
+                if status.get() == WorkerStatus::Lost {
+                    "is-number col-heartbeat tone-bad"
+                } else {
+                    "is-number col-heartbeat"
+                }
+            }>{heartbeat}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// The node name with its part before the host quiet.
+pub(crate) fn worker_name(name: &WorkerName) -> AnyView {
+    let (node, host) = match name.as_str().split_once('@') {
+        Some((node, host)) => (format!("{node}@"), host.to_owned()),
+        None => (String::new(), name.to_string()),
+    };
+    view! {
+        <span class="worker-name">
+            <span class="worker-node">{node}</span>
+            {host}
+        </span>
+    }
+    .into_any()
+}
+
+fn worker_href(name: &WorkerName) -> String {
+    links::worker(name)
+}
+
+/// The router in the browser decodes an address twice, so a name with a percent
+/// sign is left to the server (`leptos_router`, `location::handle_anchor_click`).
+fn worker_rel(name: &WorkerName) -> Option<&'static str> {
+    name.as_str().contains('%').then_some("external")
+}
+
+/// A worker that is not there runs nothing that anybody knows of.
+pub(super) fn active_now(worker: &WorkerSummary) -> Option<u64> {
+    worker
+        .active
+        .filter(|_| worker.status == WorkerStatus::Online)
+}
+
+fn unknown_if_expected(status: WorkerStatus) -> &'static str {
+    match status {
+        WorkerStatus::Online | WorkerStatus::Lost => "unknown",
+        WorkerStatus::Offline => "",
+    }
+}
+
+fn active_words(active: Option<u64>, slots: Option<u64>, status: WorkerStatus) -> AnyView {
+    match (active, slots) {
+        (Some(active), Some(slots)) => view! {
+            <span class="active-words">
+                {format::thousands(active)}
+                <span class="quiet">{format!(" of {}", format::thousands(slots))}</span>
+            </span>
+        }
+        .into_any(),
+        (Some(active), None) => {
+            view! { <span class="active-words">{format::thousands(active)}</span> }.into_any()
+        }
+        (None, _) => {
+            view! { <span class="active-words quiet">{unknown_if_expected(status)}</span> }
+                .into_any()
+        }
+    }
+}
+
+fn failed_tone(worker: &WorkerSummary) -> Tone {
+    let ended = worker.events.succeeded + worker.events.failed;
+    tone(worker.events.failed, ended, Tone::Bad)
+}
+
+fn retried_tone(worker: &WorkerSummary) -> Tone {
+    tone(worker.events.retried, worker.events.started, Tone::Warn)
+}
+
+fn tone(part: u64, whole: u64, notable: Tone) -> Tone {
+    if part > 0 && part as f64 >= whole as f64 * NOTABLE_SHARE {
+        notable
+    } else {
+        Tone::Quiet
+    }
+}
