@@ -19,6 +19,9 @@ const MISSED_BEATS: f64 = 3.0;
 /// Missing heartbeats after which it is asked whether it is there.
 const BEATS_BEFORE_PING: f64 = 2.0;
 
+/// Heartbeats with news of work, and no event of it, that prove task events to be off.
+const UNHEARD_BEATS: u32 = 2;
+
 /// Longest silence of a worker that is known only by its answers to pings.
 const PING_WINDOW_SECONDS: f64 = 35.0;
 
@@ -41,8 +44,9 @@ struct Worker {
     version: Option<String>,
     system: Option<String>,
     events: EventCounts,
-    /// `processed` at the last heartbeat before which no task event came.
-    silent_since: Option<u64>,
+    /// Heartbeats in a row that told of accepted tasks while no task event came.
+    unheard_beats: u32,
+    was_heard: bool,
     sends_task_events: Option<bool>,
     trend: MinuteCounts,
     asked_to_send_events: Option<Timestamp>,
@@ -64,7 +68,8 @@ impl Worker {
             version: None,
             system: None,
             events: EventCounts::default(),
-            silent_since: None,
+            unheard_beats: 0,
+            was_heard: false,
             sends_task_events: None,
             trend: MinuteCounts::new(),
             asked_to_send_events: None,
@@ -177,13 +182,19 @@ impl Workers {
             worker.active = event.active;
         }
         if let Some(processed) = event.processed {
-            worker.processed = Some(processed);
             // Tasks were accepted and not one event of them came: they are off.
-            match worker.silent_since {
-                Some(before) if processed > before => worker.sends_task_events = Some(false),
-                Some(_) => {}
-                None => worker.silent_since = Some(processed),
+            // Once proves nothing, since a buffered event may trail the heartbeat.
+            let has_worked = worker.processed.is_some_and(|before| processed > before);
+            if worker.was_heard {
+                worker.unheard_beats = 0;
+            } else if has_worked {
+                worker.unheard_beats += 1;
             }
+            if worker.unheard_beats >= UNHEARD_BEATS {
+                worker.sends_task_events = Some(false);
+            }
+            worker.processed = Some(processed);
+            worker.was_heard = false;
         }
         if event.loadavg.is_some() {
             worker.load = event.loadavg;
@@ -232,7 +243,7 @@ impl Workers {
         let worker = self.process(name, pid, now);
         worker.last_seen = now;
         worker.sends_task_events = Some(true);
-        worker.silent_since = worker.processed;
+        worker.was_heard = true;
         // In a warm shutdown tasks end after the worker has said goodbye.
         if worker.status == WorkerStatus::Lost {
             worker.set_status(WorkerStatus::Online, now);

@@ -188,10 +188,8 @@ async fn events_stay_off_if_they_are_not_to_be_enabled() {
     let monitor = redis.monitor(|config| config.enable_events = false);
     let _worker = Worker::start(&redis, "quiet@lab", &["-P", "threads"]);
     online(&monitor, "quiet@lab").await;
-    for _ in 0..3 {
-        send(&redis, "add.delay(1, 1)");
-    }
     let worker = eventually("the worker's count of tasks", || {
+        send(&redis, "add.delay(1, 1)");
         let worker = monitor.worker(&"quiet@lab".into())?.summary;
         (worker.task_events == Some(false)).then_some(worker)
     })

@@ -480,8 +480,14 @@ mod workers {
         assert_eq!(state.tick(at(500)).enable_events.len(), 1, "it is new");
         assert!(state.tick(at(1000)).enable_events.is_empty());
         publish(&mut state, &beat(2000, 6), at(2000));
+        assert_eq!(
+            state.worker_list().rows[0].task_events,
+            None,
+            "once proves nothing"
+        );
+        publish(&mut state, &beat(4000, 7), at(4000));
         assert_eq!(state.worker_list().rows[0].task_events, Some(false));
-        publish(&mut state, &beat(10_500, 6), at(10_500));
+        publish(&mut state, &beat(10_500, 7), at(10_500));
         assert_eq!(
             state.tick(at(11_000)).enable_events.len(),
             1,
@@ -489,6 +495,35 @@ mod workers {
         );
         publish(&mut state, &life(&id(1))[1], at(11_000));
         assert_eq!(state.worker_list().rows[0].task_events, Some(true));
+    }
+
+    #[test]
+    fn a_worker_that_tells_of_its_tasks_is_never_taken_for_silent() {
+        let mut state = state(100);
+        let mut processed = 0;
+        for number in 0..30 {
+            publish(
+                &mut state,
+                &beat(number * 2000, processed),
+                at(number * 2000),
+            );
+            let told = state.worker_list().rows[0].task_events;
+            assert_ne!(told, Some(false), "heartbeat {number}");
+            // Every third heartbeat passes without work; sometimes the
+            // heartbeat tells of a task before the buffered event does.
+            match number % 3 {
+                0 => {}
+                1 => {
+                    publish(
+                        &mut state,
+                        &life(&id(number as usize))[2],
+                        at(number * 2000 + 100),
+                    );
+                    processed += 1;
+                }
+                _ => processed += 1,
+            }
+        }
     }
 
     #[test]
