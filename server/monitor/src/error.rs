@@ -44,6 +44,10 @@ pub(crate) enum BrokerError {
         #[source]
         source: redis::RedisError,
     },
+    #[error("the result is {bytes} bytes long, which is too much to show")]
+    ResultTooLarge { bytes: u64 },
+    #[error("the result cannot be read")]
+    Result(#[source] protocol::DecodeError),
     #[error("failed to encode a request")]
     Encode(#[source] protocol::RequestError),
 }

@@ -22,7 +22,7 @@ pub use error::StartError;
 pub use feed::Subscription;
 pub use state::metrics::{EventCount, Metrics, RUNTIME_BOUNDS, RuntimeHistogram};
 
-use broker::{connect::Target, events::EventReader, pidbox::Pidbox};
+use broker::{connect::Target, events::EventReader, pidbox::Pidbox, results::Results};
 use cell::StateReader;
 use control::Control;
 use feed::Watched;
@@ -33,6 +33,7 @@ use model::{
 };
 use parking_lot::Mutex;
 use poller::Poller;
+use protocol::TaskResult;
 use state::{Limits, State};
 use std::{
     collections::BTreeSet,
@@ -55,6 +56,7 @@ pub struct Monitor {
 struct Inner {
     reader: StateReader,
     control: Control,
+    results: Option<Results>,
     intake: Intake,
     cancel: CancellationToken,
     tracker: TaskTracker,
@@ -110,6 +112,13 @@ impl Monitor {
             watched: Watched::default(),
         };
         tracker.spawn(control.clone().run(errands_due, cancel.clone()));
+        let results = config.result_backend.clone().map(|url| {
+            let target = Target {
+                url,
+                sentinel_master: config.sentinel_master.clone(),
+            };
+            Results::new(target, config.keyspace.clone())
+        });
         let poller = Poller {
             target,
             keyspace: config.keyspace.clone(),
@@ -123,6 +132,7 @@ impl Monitor {
             inner: Arc::new(Inner {
                 reader,
                 control,
+                results,
                 intake,
                 cancel,
                 tracker,
@@ -193,6 +203,17 @@ impl Monitor {
     /// Returns everything known of a task.
     pub fn task(&self, id: &TaskId) -> Option<TaskDetail> {
         self.inner.reader.read().task(id)
+    }
+
+    /// Returns what the result backend holds for a task; `None` if nothing.
+    pub async fn result(&self, id: &TaskId) -> Result<Option<TaskResult>, WireError> {
+        let Some(results) = &self.inner.results else {
+            return Err(WireError::new(
+                ErrorKind::Unavailable,
+                "No result backend is configured",
+            ));
+        };
+        results.read(id).await.map_err(WireError::from)
     }
 
     /// Returns every task type seen, in alphabetical order.

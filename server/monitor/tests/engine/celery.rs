@@ -98,7 +98,10 @@ async fn ended(monitor: &Monitor, id: &TaskId, state: TaskState) -> model::TaskD
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_and_its_tasks_are_shown_as_they_are() {
     let redis = Redis::start();
-    let monitor = redis.monitor(|_| {});
+    let monitor = redis.monitor(|config| {
+        let url = format!("redis://127.0.0.1:{}/1", redis.port);
+        config.result_backend = Some(protocol::RedisUrl::parse(&url).expect("a URL"));
+    });
     let _worker = Worker::start(&redis, "w1@lab", &["-E", "-Q", "lab,second"]);
     online(&monitor, "w1@lab").await;
 
@@ -115,6 +118,13 @@ async fn a_worker_and_its_tasks_are_shown_as_they_are() {
     assert_eq!(row.worker, Some(WorkerName::from("w1@lab")));
     assert_eq!(row.queue.as_ref().map(|q| q.as_str()), Some("lab"));
     assert!(row.runtime_seconds.is_some());
+
+    let stored = monitor.result(&added.summary.id).await.expect("it answers");
+    let stored = stored.expect("a result is stored");
+    assert_eq!(stored.state, TaskState::Success);
+    assert_eq!(stored.result.as_deref(), Some("5"));
+    let unknown = monitor.result(&"nothing".into()).await.expect("it answers");
+    assert!(unknown.is_none());
 
     let failed = ended(&monitor, &send(&redis, "fail.delay()"), TaskState::Failure).await;
     assert_eq!(failed.exception.as_deref(), Some("ValueError('always')"));
