@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod assets;
+mod chart;
 pub mod config;
 pub mod error;
 pub mod metrics;

@@ -1,6 +1,6 @@
 //! Every route on one page.
 
-use crate::{api, assets, error::ApiError, metrics, security, state::AppState, stream, ui};
+use crate::{api, assets, chart, error::ApiError, metrics, security, state::AppState, stream, ui};
 use axum::{
     Router,
     extract::Request,
@@ -18,6 +18,7 @@ pub fn router(state: AppState) -> Router {
     let flower = Router::new()
         .route("/api/tasks", get(api::tasks::list))
         .route("/api/task/info/{id}", get(api::tasks::info))
+        .route("/api/task/result/{id}", get(api::results::result))
         .route("/api/task/types", get(api::tasks::types))
         .route("/api/workers", get(api::workers::list))
         .route("/api/queues/length", get(api::queues::lengths))
@@ -27,7 +28,8 @@ pub fn router(state: AppState) -> Router {
     // Our own.
     let ours = Router::new()
         .route("/api/v1/snapshot", get(api::snapshot::snapshot))
-        .route("/api/v1/stream", get(stream::stream));
+        .route("/api/v1/stream", get(stream::stream))
+        .route("/chart/outcomes.svg", get(chart::outcomes));
 
     let router = ui::routes(flower.merge(ours), &state)
         .route("/api/{*path}", axum::routing::any(unknown_api_path))

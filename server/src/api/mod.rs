@@ -3,6 +3,7 @@
 pub(crate) mod flower;
 pub(crate) mod health;
 pub(crate) mod queues;
+pub(crate) mod results;
 pub(crate) mod snapshot;
 pub(crate) mod tasks;
 pub(crate) mod workers;

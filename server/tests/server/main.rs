@@ -2,8 +2,10 @@
 //! in each test.
 
 mod assets;
+mod chart;
 mod flower;
 mod http;
 mod process;
+mod results;
 mod stream;
 mod support;

@@ -42,9 +42,11 @@ impl Dashboard {
     /// Starts a dashboard that serves these files; it may not be connected yet.
     pub(crate) fn with_assets(redis: &Redis, assets: Assets) -> Self {
         let broker = format!("--broker={}", redis.url());
+        let results = format!("--result-backend={}", redis.url());
         let args = [
             "celeriac",
             &broker,
+            &results,
             "--poll-interval=0.1",
             "--inspect-timeout=500",
         ];
