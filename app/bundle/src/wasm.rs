@@ -11,6 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 use wasm_bindgen_cli_support::Bindgen;
+use wasmparser::{ExternalKind, Parser, Payload, RefType};
 
 /// What rustc puts into WebAssembly by default and older versions of `wasm-opt`
 /// refuse unless told.
@@ -79,13 +80,13 @@ pub(crate) fn bind(compiled: &Path, package: &Path, is_release: bool) -> Result<
         .with_context(|| format!("failed to bind {}", compiled.display()))
 }
 
-/// Makes the module smaller, if `wasm-opt` is there.
+/// Makes the module smaller, if there is a `wasm-opt` that can.
 pub(crate) fn optimise(root: &Path, package: &Path) -> Result<()> {
     let Some(tool) = find_wasm_opt(root) else {
         writeln!(
             io::stderr(),
-            "wasm-opt not found: the browser bundle stays about twice as large. \
-             Install it with `apt-get install binaryen` or `npm ci` in end2end/."
+            "wasm-opt not found: the bundle is larger than it could be. \
+             Install Binaryen to make it smaller."
         )?;
         return Ok(());
     };
@@ -107,7 +108,51 @@ pub(crate) fn optimise(root: &Path, package: &Path) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
     }
+    // Binaryen 108, which Debian 12 has, reads every exported table as the
+    // first one; the bundle would fail as soon as it is loaded.
+    if exported_tables(&fs::read(&module)?)? != exported_tables(&fs::read(&smaller)?)? {
+        writeln!(
+            io::stderr(),
+            "{} is too old: it confuses the module's tables. \
+             The bundle stays larger than it could be.",
+            tool.display()
+        )?;
+        return fs::remove_file(&smaller).context("failed to remove the broken module");
+    }
     fs::rename(&smaller, &module).context("failed to replace the module by the smaller one")
+}
+
+/// Returns the name and the element type of every table that a module exports.
+fn exported_tables(module: &[u8]) -> Result<Vec<(String, RefType)>> {
+    let mut types = Vec::new();
+    let mut exported = Vec::new();
+    for payload in Parser::new(0).parse_all(module) {
+        match payload.context("failed to read the module")? {
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    types.push(table?.ty.element_type);
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    let export = export?;
+                    if export.kind == ExternalKind::Table {
+                        exported.push((export.name.to_owned(), export.index));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    exported
+        .into_iter()
+        .map(|(name, index)| {
+            let ty = usize::try_from(index).ok().and_then(|at| types.get(at));
+            // The module that wasm-bindgen makes imports no table.
+            let ty = ty.with_context(|| format!("the exported table {name} is not there"))?;
+            Ok((name, *ty))
+        })
+        .collect()
 }
 
 /// Finds `wasm-opt`: the version the end-to-end tests pin, else the system's.
@@ -118,4 +163,25 @@ fn find_wasm_opt(root: &Path) -> Option<PathBuf> {
         .chain(env::split_paths(&path))
         .map(|folder| folder.join("wasm-opt"))
         .find(|tool| tool.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module of a function table and an external one that exports `e`.
+    fn module(exported: u8) -> Vec<u8> {
+        let tables = [4, 7, 2, 0x70, 0, 1, 0x6f, 0, 1];
+        let exports = [7, 5, 1, 1, b'e', 1, exported];
+        [&b"\0asm\x01\0\0\0"[..], &tables, &exports].concat()
+    }
+
+    #[test]
+    fn a_confused_table_is_noticed() {
+        let tables = |index| exported_tables(&module(index)).expect("a module");
+        assert_eq!(tables(1), [("e".to_owned(), RefType::EXTERNREF)]);
+        assert_ne!(tables(0), tables(1));
+        assert!(exported_tables(&module(2)).is_err());
+        assert!(exported_tables(b"nonsense").is_err());
+    }
 }
