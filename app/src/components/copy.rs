@@ -19,7 +19,7 @@ pub fn CopyButton(
     #[prop(optional)]
     is_labelled: bool,
 ) -> impl IntoView {
-    let said = RwSignal::new("");
+    let said = RwSignal::new(None);
     let copy = move |_| {
         let text = text.get_untracked();
         leptos::task::spawn_local(async move {
@@ -28,20 +28,20 @@ pub fn CopyButton(
             } else {
                 "not copied"
             };
-            if said.try_set(words).is_some() {
+            if said.try_set(Some(words)).is_some() {
                 return;
             }
             set_timeout(
                 move || {
                     // The button may be gone by then, and its word with it.
-                    let _gone = said.try_set("");
+                    let _gone = said.try_set(None);
                 },
                 Duration::from_millis(1_500),
             );
         });
     };
     let glyph = Signal::derive(move || {
-        if said.get() == "copied" {
+        if said.get() == Some("copied") {
             Glyph::Check
         } else {
             Glyph::Copy

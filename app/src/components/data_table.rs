@@ -37,8 +37,8 @@ pub struct OnScreen {
     pub first: u64,
     /// How many rows fit.
     pub fit: u64,
-    /// Pixels of the table above the screen.
-    above: f64,
+    /// Pixels of the table above the screen, for lists too long for a page; else 0.
+    pub above: f64,
 }
 
 impl OnScreen {
@@ -125,8 +125,8 @@ pub fn WindowedTable<T>(
     row: fn(ArcRwSignal<T>) -> AnyView,
     /// What the table holds, for screen readers.
     caption: &'static str,
-    /// The number of columns.
-    columns: u32,
+    /// Draws a `<tr>` in place of a row that was not fetched yet.
+    blank: fn() -> AnyView,
     /// Set to the rows on the screen whenever they change.
     on_screen: RwSignal<OnScreen>,
     /// Set to whether the keyboard is in the table.
@@ -197,7 +197,7 @@ where
         };
         match known {
             Some(signal) => row(signal),
-            None => blank(columns),
+            None => blank(),
         }
     };
     view! {
@@ -209,37 +209,26 @@ where
                 on:focusin=move |_| has_focus.set(true)
                 on:focusout=move |_| has_focus.set(false)
             >
-                <Spacer columns height=Signal::derive(move || layout.with(|l| l.above)) />
+                <Spacer height=Signal::derive(move || layout.with(|l| l.above)) />
                 <For
                     each=move || layout.with(|layout| layout.slots.clone())
                     key=Slot::clone
                     children=draw
                 />
-                <Spacer columns height=Signal::derive(move || layout.with(|l| l.below)) />
+                <Spacer height=Signal::derive(move || layout.with(|l| l.below)) />
             </tbody>
         </table>
     }
     .into_any()
 }
 
-/// The place of rows that are not in the document.
+/// The place of rows that are not in the document. It has one cell only: more
+/// than the columns in sight would widen the table.
 #[component]
-fn Spacer(columns: u32, height: Signal<f64>) -> impl IntoView {
+fn Spacer(height: Signal<f64>) -> impl IntoView {
     view! {
         <tr class="spacer" aria-hidden="true" hidden=move || height.get() <= 0.0>
-            <td colspan=columns style:height=move || format!("{}px", height.get())></td>
-        </tr>
-    }
-    .into_any()
-}
-
-/// A row that was not fetched yet.
-fn blank(columns: u32) -> AnyView {
-    view! {
-        <tr class="blank-row" aria-hidden="true">
-            <td colspan=columns>
-                <span class="blank-bar"></span>
-            </td>
+            <td style:height=move || format!("{}px", height.get())></td>
         </tr>
     }
     .into_any()
@@ -259,9 +248,14 @@ fn measure(
         row_height.set(measured);
     }
     let row_height = row_height.get_untracked();
-    // Where a table's head sticks: under the top bar.
+    // What sticks above the rows: the top bar, and under it the table's head where there is one.
+    let bottom = |element: Option<web_sys::Element>| {
+        element.map_or(0.0, |element| element.get_bounding_client_rect().bottom())
+    };
     let head = body.previous_element_sibling();
-    let covered = head.map_or(0.0, |head| head.get_bounding_client_rect().bottom());
+    let head = head.and_then(|head| head.query_selector("th").ok().flatten());
+    let bar = document().query_selector(".top-bar").ok().flatten();
+    let covered = bottom(head).max(bottom(bar));
     let screen = window()
         .inner_height()
         .ok()

@@ -23,7 +23,10 @@ pub fn TaskName(
                 .map(|name| fit_name(name.as_str(), budget.get()))
         })
     });
-    let module = move || fitted.with(|name| name.as_ref().map(|name| name.module.clone()));
+    let module = move || {
+        let module = fitted.with(|name| Some(name.as_ref()?.module.clone()));
+        module.filter(|module| !module.is_empty())
+    };
     let function = move || {
         fitted.with(|name| match name {
             Some(name) => name.function.clone(),
@@ -37,7 +40,7 @@ pub fn TaskName(
             class:is-unknown=move || fitted.with(Option::is_none)
             title=title
         >
-            <span class="task-module">{move || module().unwrap_or_default()}</span>
+            {move || module().map(|module| view! { <span class="task-module">{module}</span> })}
             <span class="task-function">{function}</span>
         </span>
     }

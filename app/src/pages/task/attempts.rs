@@ -21,13 +21,7 @@ pub(super) fn Attempts(task: Signal<TaskDetail>) -> impl IntoView {
         0 => String::new(),
         dropped => format!("{} not kept", count(dropped, "earlier attempt")),
     });
-    let rows = move || {
-        let first = dropped.get() + 1;
-        let numbered = attempts.get().into_iter().zip(first..);
-        numbered
-            .map(|(attempt, number)| row(attempt, number))
-            .collect_view()
-    };
+    let rows = move || attempts.get().into_iter().map(row).collect_view();
     view! {
         <Card title="Attempts" caption=caption class="attempts-card">
             <table class="table attempts">
@@ -48,7 +42,18 @@ pub(super) fn Attempts(task: Signal<TaskDetail>) -> impl IntoView {
     .into_any()
 }
 
-fn row(attempt: Attempt, number: u64) -> impl IntoView {
+/// Returns how an attempt is called: `1` for the first, `2` for the first retry,
+/// `2-3` for the third delivery of that. Attempts that are not known keep their numbers.
+pub(super) fn number_of(attempt: &Attempt) -> String {
+    let number = attempt.retries.saturating_add(1);
+    match attempt.delivery {
+        0 | 1 => number.to_string(),
+        delivery => format!("{number}-{delivery}"),
+    }
+}
+
+fn row(attempt: Attempt) -> impl IntoView {
+    let number = number_of(&attempt);
     let wait = attempt
         .started
         .zip(attempt.received)

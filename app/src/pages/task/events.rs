@@ -4,6 +4,8 @@
 use crate::{
     components::{card::Card, time::Time},
     format,
+    live::Live,
+    prefs::Prefs,
 };
 use leptos::prelude::*;
 use model::{Attempt, TaskDetail, TaskState, Timestamp};
@@ -21,7 +23,12 @@ struct Line {
 /// The list of events.
 #[component]
 pub(super) fn Events(task: Signal<TaskDetail>) -> impl IntoView {
-    let lines = Memo::new(move |_| task.with(lines));
+    let (live, prefs) = (Live::of_page(), Prefs::of_page());
+    let lines = Memo::new(move |_| {
+        let clock =
+            |at| format::clock_seconds(at, live.now.get_untracked(), prefs.offset_seconds(at));
+        task.with(|task| lines(task, &clock))
+    });
     let caption = Memo::new(move |_| {
         lines.with(|lines| format!("{}, newest first, sender’s clock", lines.len()))
     });
@@ -31,7 +38,7 @@ pub(super) fn Events(task: Signal<TaskDetail>) -> impl IntoView {
                 <Time at=Some(line.at) />
                 <span class="event-kind">{line.kind}</span>
                 <span class="event-told" title=line.told.clone()>
-                    {line.told.clone()}
+                    {(!line.told.is_empty()).then(|| line.told.clone())}
                 </span>
                 <span class="event-after">
                     {line.after.map(|after| format!("+{}", format::duration(after)))}
@@ -49,8 +56,12 @@ pub(super) fn Events(task: Signal<TaskDetail>) -> impl IntoView {
     .into_any()
 }
 
-fn lines(task: &TaskDetail) -> Vec<Line> {
-    let mut lines: Vec<Line> = task.attempts.iter().flat_map(of_attempt).collect();
+/// Returns the events; `clock` writes a point in time.
+fn lines(task: &TaskDetail, clock: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
+    let attempts = task.attempts.iter();
+    let mut lines: Vec<Line> = attempts
+        .flat_map(|attempt| of_attempt(attempt, clock))
+        .collect();
     lines.extend(task.custom_events.iter().map(|event| Line {
         at: event.timestamp,
         kind: event.kind.clone(),
@@ -67,14 +78,14 @@ fn lines(task: &TaskDetail) -> Vec<Line> {
     lines
 }
 
-fn of_attempt(attempt: &Attempt) -> Vec<Line> {
+fn of_attempt(attempt: &Attempt, clock: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
     let place = || {
         let worker = attempt.worker.as_ref().map(ToString::to_string);
         let pid = attempt.pid.map(|pid| format!("pid {pid}"));
         worker.into_iter().chain(pid).collect::<Vec<_>>().join(", ")
     };
     let retries = (attempt.retries > 0).then(|| format!("retries {}", attempt.retries));
-    let eta = attempt.eta.map(|eta| format!("eta {}", format::iso(eta)));
+    let eta = attempt.eta.map(|eta| format!("eta {}", clock(eta)));
     let with = |first: String, more: [Option<String>; 2]| {
         let parts = std::iter::once(first).chain(more.into_iter().flatten());
         parts
@@ -132,7 +143,7 @@ mod tests {
     fn events_are_newest_first_and_tell_the_time_between() {
         let mut failed = attempt(0.0, TaskState::Failure);
         failed.exception = Some("ValueError('x')".to_owned());
-        let lines = lines(&task(vec![failed]));
+        let lines = lines(&task(vec![failed]), &format::iso);
         let told: Vec<(&str, Option<f64>)> = lines
             .iter()
             .map(|line| (line.kind.as_str(), line.after))
@@ -156,7 +167,7 @@ mod tests {
     fn a_running_attempt_has_no_end() {
         let mut running = attempt(0.0, TaskState::Started);
         running.finished = None;
-        let lines = lines(&task(vec![running]));
+        let lines = lines(&task(vec![running]), &format::iso);
         assert_eq!(
             lines.first().map(|line| line.kind.as_str()),
             Some("task-started")

@@ -1,6 +1,7 @@
 //! Sent, received, started, finished, to scale: one lane an attempt. Waits and
 //! runs are bars, a countdown is a dotted elbow from one lane to the next.
 
+use super::attempts::number_of;
 use crate::{
     components::{card::Card, state_badge::class_of},
     format::{clock_seconds, duration, short_worker},
@@ -23,21 +24,23 @@ impl Bar {
     }
 }
 
-/// What happened between one attempt's end and the next one's beginning.
+/// The time until an attempt may run: it was sent with a countdown or an ETA.
 #[derive(Clone, Debug, PartialEq)]
-struct Elbow {
+struct Hold {
     bar: Bar,
     label: String,
+    /// Whether it begins where the attempt before ended.
+    is_elbow: bool,
 }
 
 /// One attempt.
 #[derive(Clone, Debug, PartialEq)]
 struct Lane {
-    number: u64,
+    number: String,
     state: TaskState,
     /// When it was sent, in percent.
     sent: Option<f64>,
-    elbow: Option<Elbow>,
+    hold: Option<Hold>,
     wait: Option<(Bar, String)>,
     run: Option<(Bar, String)>,
     outcome: String,
@@ -75,43 +78,43 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
         width: (percent(to) - percent(from)).max(0.0),
     };
     let before = std::iter::once(None).chain(task.attempts.iter().map(Some));
-    let numbers = u64::from(task.attempts_dropped) + 1..;
     let lanes = task
         .attempts
         .iter()
         .zip(before)
-        .zip(numbers)
-        .map(|((attempt, before), number)| {
-            let end_of = |attempt: &Attempt| attempt.finished.or(open_end(attempt, end));
-            let wait = attempt.received.and_then(|from| {
-                let to = attempt
-                    .started
-                    .or(attempt.finished)
-                    .or(open_end(attempt, end))?;
-                let label = format!("waited {}", duration(to.seconds_since(from).max(0.0)));
-                Some((bar(from, to), label))
+        .map(|(attempt, before)| {
+            let end = attempt.finished.or(is_open(attempt).then_some(end));
+            let begun = attempt.started.or(end);
+            // A worker holds a task from its receipt until its ETA, then waits for a free process.
+            let due = attempt
+                .received
+                .zip(begun)
+                .zip(attempt.eta)
+                .map(|((received, begun), eta)| eta.clamp(received, begun.max(received)));
+            let hold = attempt.received.zip(due).and_then(|(received, due)| {
+                // Celery sends a retry before it reports the attempt that asked for it
+                // (celery/app/task.py, `Task.retry`), so the clocks decide which came first.
+                let ended = before.and_then(|before| before.finished);
+                let from = ended.filter(|ended| *ended < due).unwrap_or(received);
+                let seconds = attempt.eta?.seconds_since(from);
+                (due > from).then(|| Hold {
+                    bar: bar(from, due),
+                    label: format!("countdown {}", duration(seconds)),
+                    is_elbow: ended.is_some(),
+                })
+            });
+            let wait = attempt.received.zip(begun).and_then(|(received, begun)| {
+                let from = due.unwrap_or(received);
+                let label = format!("waited {}", duration(begun.seconds_since(from).max(0.0)));
+                (begun > from).then(|| (bar(from, begun), label))
             });
             let run = attempt.started.and_then(|from| {
-                let to = end_of(attempt)?;
+                let to = end?;
                 let seconds = attempt
                     .runtime_seconds
                     .unwrap_or_else(|| to.seconds_since(from).max(0.0));
                 let verb = if is_open(attempt) { "runs" } else { "ran" };
                 Some((bar(from, to), format!("{verb} {}", duration(seconds))))
-            });
-            let elbow = before.and_then(|before| {
-                let from = before.finished?;
-                let to = attempt.received.or(attempt.started)?;
-                let label = match attempt.eta {
-                    Some(eta) if eta > from => {
-                        format!("countdown {}", duration(eta.seconds_since(from)))
-                    }
-                    _ => format!("again after {}", duration(to.seconds_since(from).max(0.0))),
-                };
-                Some(Elbow {
-                    bar: bar(from, to.max(from)),
-                    label,
-                })
             });
             let outcome = match &attempt.worker {
                 Some(worker) => {
@@ -124,10 +127,10 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
                 None => attempt.state.label().into_owned(),
             };
             Lane {
-                number,
+                number: number_of(attempt),
                 state: attempt.state.clone(),
                 sent: attempt.sent.map(percent),
-                elbow,
+                hold,
                 wait,
                 run,
                 outcome,
@@ -145,10 +148,6 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
 fn is_open(attempt: &Attempt) -> bool {
     attempt.finished.is_none()
         && (attempt.state.is_running() || attempt.state == TaskState::Received)
-}
-
-fn open_end(attempt: &Attempt, end: Timestamp) -> Option<Timestamp> {
-    is_open(attempt).then_some(end)
 }
 
 /// Returns four to eight marks at round distances, after the start.
@@ -224,7 +223,7 @@ pub(super) fn Timeline(task: Signal<TaskDetail>) -> impl IntoView {
                 title="Timeline"
                 caption=caption
                 class="timeline-card"
-                actions=Box::new(|| view! { <Legend /> }.into_any())
+                actions=Box::new(move || view! { <Legend drawing /> }.into_any())
             >
                 {body}
             </Card>
@@ -233,18 +232,55 @@ pub(super) fn Timeline(task: Signal<TaskDetail>) -> impl IntoView {
     .into_any()
 }
 
+/// What the colours of the bars mean, for those that are there.
 #[component]
-fn Legend() -> impl IntoView {
+fn Legend(drawing: Memo<Option<Drawing>>) -> impl IntoView {
+    let states = Memo::new(move |_| {
+        let mut states: Vec<TaskState> = Vec::new();
+        drawing.with(|drawing| {
+            let lanes = drawing.iter().flat_map(|drawing| &drawing.lanes);
+            for lane in lanes.filter(|lane| lane.run.is_some()) {
+                if !states.contains(&lane.state) {
+                    states.push(lane.state.clone());
+                }
+            }
+        });
+        states
+    });
+    let has_waited = Memo::new(move |_| {
+        drawing.with(|drawing| {
+            let mut lanes = drawing.iter().flat_map(|drawing| &drawing.lanes);
+            lanes.any(|lane| lane.wait.is_some())
+        })
+    });
+    let key = |state: TaskState| {
+        let words = if state.is_running() {
+            "running".to_owned()
+        } else {
+            format!("ran, then {}", state.label().to_lowercase())
+        };
+        view! {
+            <span class="timeline-key">
+                <i class=format!("is-run run-{}", class_of(&state))></i>
+                {words}
+            </span>
+        }
+    };
     view! {
         <span class="timeline-legend">
-            <span class="timeline-key">
-                <i class="is-wait"></i>
-                "waiting in worker"
-            </span>
-            <span class="timeline-key">
-                <i class="is-run"></i>
-                "running, in the colour of the outcome"
-            </span>
+            {move || {
+                has_waited
+                    .get()
+                    .then(|| {
+                        view! {
+                            <span class="timeline-key">
+                                <i class="is-wait"></i>
+                                "waiting in worker"
+                            </span>
+                        }
+                    })
+            }}
+            {move || states.get().into_iter().map(key).collect_view()}
         </span>
     }
     .into_any()
@@ -268,10 +304,15 @@ fn lane(lane: Lane) -> impl IntoView {
     let sent = lane.sent.map(|at| {
         view! { <i class="timeline-sent" style:left=format!("{at:.3}%") title="sent"></i> }
     });
-    let elbow = lane.elbow.map(|elbow| {
-        let words = (elbow.bar.width >= 14.0).then(|| elbow.label.clone());
+    let hold = lane.hold.map(|hold| {
+        let words = (hold.bar.width >= 14.0).then(|| hold.label.clone());
         view! {
-            <i class="timeline-elbow" style=place(elbow.bar) title=elbow.label>
+            <i
+                class="timeline-hold"
+                class:is-elbow=hold.is_elbow
+                style=place(hold.bar)
+                title=hold.label
+            >
                 {words}
             </i>
         }
@@ -287,7 +328,7 @@ fn lane(lane: Lane) -> impl IntoView {
     view! {
         <li class="timeline-lane">
             <span class="timeline-name">"Attempt " {lane.number}</span>
-            <div class="timeline-track">{elbow} {sent} {wait} {run} {labels}</div>
+            <div class="timeline-track">{hold} {sent} {wait} {run} {labels}</div>
             <span class=format!("timeline-outcome state-{state}")>{lane.outcome}</span>
         </li>
     }
@@ -403,26 +444,46 @@ pub(super) mod tests {
 
     #[test]
     fn bars_are_to_scale() {
-        let mut second = attempt(12.0, TaskState::Failure);
-        second.eta = Some(START.plus_seconds(18.0));
+        // Sent and received while the first attempt ends, held until its ETA, then waited for 2 s.
+        let mut second = attempt(7.0, TaskState::Failure);
+        second.retries = 1;
+        second.eta = Some(START.plus_seconds(16.0));
+        second.started = Some(START.plus_seconds(18.0));
+        second.finished = Some(START.plus_seconds(20.0));
         let drawing = draw(&task(vec![attempt(0.0, TaskState::Retry), second]), START);
         let lanes = drawing.map(|drawing| drawing.lanes).unwrap_or_default();
         let [first, second] = lanes.as_slice() else {
             panic!("two lanes expected");
         };
-        let run = first
-            .run
-            .as_ref()
-            .map(|(bar, label)| (*bar, label.as_str()));
-        let bar = Bar {
-            left: 30.0,
-            width: 10.0,
+        let bar = |left, width| Bar { left, width };
+        assert_eq!(
+            first.wait,
+            Some((bar(5.0, 25.0), "waited 5.00 s".to_owned()))
+        );
+        assert_eq!(first.run, Some((bar(30.0, 10.0), "ran 2.00 s".to_owned())));
+        let hold = Hold {
+            bar: bar(40.0, 40.0),
+            label: "countdown 8.00 s".to_owned(),
+            is_elbow: true,
         };
-        assert_eq!(run, Some((bar, "ran 2.00 s")));
-        assert_eq!(second.sent, Some(60.0));
-        let elbow = second.elbow.as_ref().map(|elbow| elbow.label.as_str());
-        assert_eq!(elbow, Some("countdown 10.0 s"));
+        assert_eq!(second.hold, Some(hold));
+        assert_eq!(
+            second.wait,
+            Some((bar(80.0, 10.0), "waited 2.00 s".to_owned()))
+        );
         assert_eq!(second.outcome, "Failure on mail-1");
+        assert_eq!((first.number.as_str(), second.number.as_str()), ("1", "2"));
+    }
+
+    #[test]
+    fn a_first_attempt_with_an_eta_is_held_without_an_elbow() {
+        let mut held = attempt(0.0, TaskState::Success);
+        held.eta = Some(START.plus_seconds(5.0));
+        let drawing = draw(&task(vec![held]), START);
+        let lane = drawing.and_then(|drawing| drawing.lanes.first().cloned());
+        let hold = lane.and_then(|lane| lane.hold);
+        let told = hold.map(|hold| (hold.label, hold.is_elbow));
+        assert_eq!(told, Some(("countdown 4.00 s".to_owned(), false)));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_navigate};
 use model::{QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic, View};
-use row::{COLUMNS, NameBudget, TaskRow};
+use row::{BlankRow, NameBudget, TaskRow};
 use window::Window;
 
 /// Rows of blank lines until the first picture comes.
@@ -230,7 +230,7 @@ fn Table(
             loaded
             row=|row| view! { <TaskRow row /> }.into_any()
             caption="Tasks"
-            columns=COLUMNS
+            blank=|| view! { <BlankRow /> }.into_any()
             on_screen
             has_focus
             head=heads

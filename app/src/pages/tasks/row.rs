@@ -14,9 +14,6 @@ use leptos_router::hooks::use_navigate;
 use model::{TaskState, TaskSummary};
 use wasm_bindgen::JsCast;
 
-/// The number of columns.
-pub(super) const COLUMNS: u32 = 10;
-
 /// A wait this long is worth a colour, seconds.
 const LONG_WAIT_SECONDS: f64 = 5.0;
 
@@ -74,6 +71,15 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
     let retries = Memo::new(move |_| row.with(|row| row.retries));
     let received = Memo::new(move |_| row.with(|row| row.received.or(row.sent)));
     let wait = Memo::new(move |_| row.with(TaskSummary::wait_seconds));
+    // A task with an ETA waits because it was asked to.
+    let is_long_wait = Memo::new(move |_| {
+        row.with(|row| {
+            row.eta.is_none()
+                && row
+                    .wait_seconds()
+                    .is_some_and(|wait| wait >= LONG_WAIT_SECONDS)
+        })
+    });
     let queue_text = move || queue.get().map(|queue| queue.to_string());
     let worker_text = move || {
         let worker = worker.get()?;
@@ -127,7 +133,7 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
             </td>
             <td
                 class="col-wait is-number"
-                class:is-long=move || wait.get().is_some_and(|wait| wait >= LONG_WAIT_SECONDS)
+                class:is-long=move || is_long_wait.get()
             >
                 <Duration seconds=wait />
             </td>
@@ -143,6 +149,35 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
                 </span>
                 <Time at=received precision=Precision::Seconds />
             </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// The place of a row that was not fetched yet.
+#[component]
+pub(super) fn BlankRow() -> impl IntoView {
+    let cells = [
+        "col-state",
+        "col-task",
+        "col-id",
+        "col-queue",
+        "col-worker",
+        "col-retries",
+        "col-received",
+        "col-wait",
+        "col-run",
+    ];
+    let cells = cells.map(|class| {
+        view! {
+            <td class=class>
+                <span class="blank-bar"></span>
+            </td>
+        }
+    });
+    view! {
+        <tr class="task-row blank-row" aria-hidden="true">
+            {cells.collect_view()}
         </tr>
     }
     .into_any()

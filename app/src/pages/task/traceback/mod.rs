@@ -2,6 +2,7 @@
 
 mod parse;
 
+use super::attempts::number_of;
 use crate::components::{
     card::Card,
     copy::CopyButton,
@@ -15,37 +16,32 @@ use parse::{Frame, Part, parse};
 /// A traceback, and the attempt it is of.
 #[derive(Clone, Debug, PartialEq)]
 struct Raised {
-    attempt: u64,
+    attempt: String,
     exception: Option<String>,
     traceback: Option<String>,
 }
 
 /// Returns what every attempt raised, oldest first.
 fn raised(task: &TaskDetail) -> Vec<Raised> {
-    let numbers = u64::from(task.attempts_dropped) + 1..;
-    let of_attempts = task
-        .attempts
-        .iter()
-        .zip(numbers)
-        .map(|(attempt, number)| Raised {
-            attempt: number,
-            exception: attempt.exception.clone(),
-            traceback: attempt.traceback.clone(),
-        });
+    let of_attempts = task.attempts.iter().map(|attempt| Raised {
+        attempt: number_of(attempt),
+        exception: attempt.exception.clone(),
+        traceback: attempt.traceback.clone(),
+    });
     let mut raised: Vec<Raised> = of_attempts
         .filter(|raised| raised.exception.is_some() || raised.traceback.is_some())
         .collect();
     let is_told = raised.iter().any(|raised| raised.traceback.is_some());
-    if raised.is_empty() || (!is_told && task.traceback.is_some()) {
-        let last = u64::from(task.attempts_dropped) + task.attempts.len().max(1) as u64;
-        if task.exception.is_some() || task.traceback.is_some() {
-            raised.retain(|raised| raised.attempt != last);
-            raised.push(Raised {
-                attempt: last,
-                exception: task.exception.clone(),
-                traceback: task.traceback.clone(),
-            });
-        }
+    if !is_told && (task.traceback.is_some() || (raised.is_empty() && task.exception.is_some())) {
+        // Told of the task only: it is of the last attempt.
+        let last = task.attempts.last();
+        let last = last.map_or_else(|| (task.summary.retries + 1).to_string(), number_of);
+        raised.retain(|raised| raised.attempt != last);
+        raised.push(Raised {
+            attempt: last,
+            exception: task.exception.clone(),
+            traceback: task.traceback.clone(),
+        });
     }
     raised
 }
@@ -68,18 +64,19 @@ pub(super) fn Tracebacks(task: Signal<TaskDetail>) -> impl IntoView {
         let search = location.search.get();
         let mut pairs = form_urlencoded::parse(search.trim_start_matches('?').as_bytes());
         let asked = pairs.find(|(key, _)| key == "attempt");
-        asked.and_then(|(_, value)| value.parse::<u64>().ok())
+        asked.map(|(_, value)| value.into_owned())
     });
     let chosen = Memo::new(move |_| {
         raised.with(|raised| {
+            let asked = asked.get();
             let asked = raised
                 .iter()
-                .find(|raised| Some(raised.attempt) == asked.get());
+                .find(|raised| Some(&raised.attempt) == asked.as_ref());
             asked.or(raised.last()).cloned()
         })
     });
     let is_shown = Memo::new(move |_| chosen.with(Option::is_some));
-    let number = Memo::new(move |_| chosen.with(|c| c.as_ref().map(|c| c.attempt)));
+    let number = Memo::new(move |_| chosen.with(|c| c.as_ref().map(|c| c.attempt.clone())));
     let caption = Signal::derive(move || {
         number
             .get()
@@ -93,18 +90,19 @@ pub(super) fn Tracebacks(task: Signal<TaskDetail>) -> impl IntoView {
         })
     });
     let choices = move || {
-        let attempts: Vec<u64> =
-            raised.with(|raised| raised.iter().map(|raised| raised.attempt).collect());
-        let choice = |attempt: u64| {
+        let attempts: Vec<String> =
+            raised.with(|raised| raised.iter().map(|raised| raised.attempt.clone()).collect());
+        let choice = |attempt: String| {
+            let (own, shown) = (attempt.clone(), attempt.clone());
             view! {
                 <a
                     class="segment"
                     href=format!("?attempt={attempt}")
                     aria-label=format!("Attempt {attempt}")
-                    aria-current=move || (number.get() == Some(attempt)).then_some("true")
+                    aria-current=move || (number.get().as_ref() == Some(&own)).then_some("true")
                     data-noscroll=""
                 >
-                    {attempt}
+                    {shown}
                 </a>
             }
         };
@@ -155,7 +153,8 @@ fn draw(raised: &Raised, module: Option<&str>) -> AnyView {
         <div class="traceback">
             <div class="traceback-head">
                 <p class="traceback-kind">{kind}</p>
-                <p class="traceback-message">{message}</p>
+                {(!message.is_empty())
+                    .then(|| view! { <p class="traceback-message">{message.clone()}</p> })}
             </div>
             {note}
             {parts}
@@ -193,7 +192,7 @@ fn frame_view(frame: Frame, is_own: bool) -> impl IntoView {
         }
     });
     view! {
-        <div class="frame">
+        <div class="stack-frame">
             <p class="frame-place" title=frame.path>
                 <strong>{frame.file} ":" {frame.line}</strong>
                 " in "
@@ -216,10 +215,15 @@ mod tests {
         let mut first = attempt(0.0, TaskState::Retry);
         first.exception = Some("Retry".to_owned());
         let mut third = attempt(20.0, TaskState::Failure);
+        third.retries = 2;
         third.traceback = Some("Traceback".to_owned());
         let task = task(vec![first, attempt(10.0, TaskState::Success), third]);
-        let attempts: Vec<u64> = raised(&task).iter().map(|raised| raised.attempt).collect();
-        assert_eq!(attempts, [1, 3]);
+        let raised = raised(&task);
+        let attempts: Vec<&str> = raised
+            .iter()
+            .map(|raised| raised.attempt.as_str())
+            .collect();
+        assert_eq!(attempts, ["1", "3"]);
     }
 
     #[test]
@@ -227,6 +231,9 @@ mod tests {
         let mut task = task(vec![attempt(0.0, TaskState::Failure)]);
         task.traceback = Some("Traceback".to_owned());
         let raised = raised(&task);
-        assert_eq!(raised.first().map(|raised| raised.attempt), Some(1));
+        assert_eq!(
+            raised.first().map(|raised| raised.attempt.as_str()),
+            Some("1")
+        );
     }
 }
