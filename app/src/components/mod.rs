@@ -9,6 +9,7 @@ pub mod copy;
 pub mod data_table;
 pub mod empty;
 pub mod facts;
+pub mod fit;
 pub mod icon;
 pub mod keys;
 pub mod meter;

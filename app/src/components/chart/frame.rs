@@ -90,12 +90,33 @@ pub(super) fn value_axis(top: f64, write: fn(f64) -> String) -> impl IntoView {
         .map(|(place, value)| {
             view! {
                 <span class="chart-value" style=format!("top:{place}%")>
-                    {write(value)}
+                    {tick(value, write)}
                 </span>
                 <span class="chart-grid" style=format!("top:{place}%")></span>
             }
         })
         .collect_view()
+}
+
+/// Writes a value of the axis: round numbers need no zeros behind the point,
+/// and nothing needs no unit.
+fn tick(value: f64, write: fn(f64) -> String) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let text = write(value);
+    let (number, unit) = match text.split_once(' ') {
+        Some((number, unit)) => (number, Some(unit)),
+        None => (text.as_str(), None),
+    };
+    let number = match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
+    };
+    match unit {
+        Some(unit) => format!("{number} {unit}"),
+        None => number.to_owned(),
+    }
 }
 
 /// The time axis, in the reader's zone.
@@ -179,6 +200,16 @@ pub(super) fn end_labels(labels: &[EndLabel], height: f64) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn axes_carry_no_needless_zeros() {
+        assert_eq!(tick(20.0, crate::format::rate_value), "20");
+        assert_eq!(tick(2.5, crate::format::rate_value), "2.5");
+        assert_eq!(tick(2.0, crate::format::duration), "2 s");
+        assert_eq!(tick(0.5, crate::format::duration), "500 ms");
+        assert_eq!(tick(0.0, crate::format::duration), "0");
+        assert_eq!(tick(10_000.0, |value| format!("{value}")), "10000");
+    }
 
     #[test]
     fn lines_stop_at_missing_values_and_areas_close_each_piece() {

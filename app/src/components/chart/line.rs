@@ -99,7 +99,13 @@ pub fn LineChart(
 fn plot(line: &Line, write: fn(f64) -> String, is_area: bool) -> AnyView {
     let most = line.points.iter().filter_map(|(_, value)| *value);
     let top = round_top(most.fold(0.0, f64::max));
+    // While nothing comes, the last value is not the present one.
+    let has_ended = line
+        .gaps
+        .last()
+        .is_some_and(|gap| gap.end >= line.window.end);
     let last = line.points.last().and_then(|(_, value)| *value);
+    let last = last.filter(|_| !has_ended);
     let labels: Vec<EndLabel> = last
         .map(|value| EndLabel {
             text: format!("{} {}", line.name, write(value)).trim().to_owned(),

@@ -154,10 +154,12 @@ fn missed_words(gap: Window, end: Timestamp, known: &[Gap]) -> String {
 
 fn succeeded(picture: &Picture) -> AnyView {
     let window = picture.window;
-    let points: Vec<(Timestamp, Option<f64>)> = picture
-        .points
-        .iter()
-        .map(|column| (column.end, column.rates.map(|rates| rates.succeeded)))
+    // A column's rate holds from its start to its end.
+    let first = picture.points.first().map(|column| (column.start, column));
+    let points: Vec<(Timestamp, Option<f64>)> = first
+        .into_iter()
+        .chain(picture.points.iter().map(|column| (column.end, column)))
+        .map(|(time, column)| (time, column.rates.map(|rates| rates.succeeded)))
         .collect();
     let top = round_top(points.iter().filter_map(|(_, v)| *v).fold(0.0, f64::max));
     let last = picture.bars.last().and_then(|column| column.rates);

@@ -91,7 +91,7 @@ pub(super) fn TrendCards(
                 <LineChart line=wait label="Wait, 95th percentile" write=format::duration />
             </Card>
         </div>
-        <div class="overview-trend">
+        <div class="overview-trend overview-depth">
             <Card title="Queue depth" caption="ready messages, all queues">
                 <LineChart line=depth label="Messages ready in all queues" write=whole is_area=true />
             </Card>

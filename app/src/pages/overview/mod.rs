@@ -9,7 +9,7 @@ use crate::{
     components::{
         attention::{AttentionCounts, AttentionList},
         card::Card,
-        empty::when_ready,
+        empty::{stale, when_ready},
     },
     format,
     live::{Live, picture},
@@ -63,6 +63,8 @@ fn Span() -> impl IntoView {
 
 fn content(overview: Signal<Overview>) -> impl IntoView {
     let attention = Memo::new(move |_| overview.with(|overview| overview.attention.clone()));
+    let stale = stale();
+    let is_stale = move || stale.with(Option::is_some);
     view! {
         <div class="overview">
             <div class="overview-tiles">
@@ -82,10 +84,10 @@ fn content(overview: Signal<Overview>) -> impl IntoView {
                 </Card>
             </div>
             <TrendCards overview />
-            <div class="overview-failures">
+            <div class="overview-failures" class:is-stale=is_stale>
                 <FailureCard overview />
             </div>
-            <div class="overview-types">
+            <div class="overview-types" class:is-stale=is_stale>
                 <TypeCard overview />
             </div>
         </div>

@@ -4,6 +4,7 @@ use crate::{
     components::{
         card::Card,
         empty::{Empty, StaleRow},
+        fit,
         tabs::{Choice, Switch},
         task_name::TaskName,
         time::{Precision, Time},
@@ -17,8 +18,28 @@ use model::{Overview, TaskState, TaskSummary, TypeSummary};
 
 /// A share of failures from which on a type's share is red.
 const BAD_FAILED_SHARE: f64 = 0.05;
-/// Characters of a task type's name that fit these columns.
+/// Characters of a task type's name that fit these columns at 1,440 px.
 const NAME_BUDGET: usize = 34;
+/// Below this width `overview.css` turns rows into cards.
+const CARD_PIXELS: f64 = 640.0;
+
+/// Pixels that a name has in the table of failures; see `overview.css`.
+fn room_among_failures(width: f64) -> f64 {
+    if width < CARD_PIXELS {
+        width - 100.0
+    } else {
+        width * 0.39 - 16.0
+    }
+}
+
+/// Pixels that a name has in the table of types; see `overview.css`.
+fn room_among_types(width: f64) -> f64 {
+    if width < CARD_PIXELS {
+        width - 3.0 * 70.0 - 20.0
+    } else {
+        width - 3.0 * 76.0 - 20.0
+    }
+}
 
 /// The newest failures.
 #[component]
@@ -28,6 +49,8 @@ pub(super) fn FailureCard(
 ) -> impl IntoView {
     let live = Live::of_page();
     let failures = Memo::new(move |_| overview.with(|overview| overview.failures.clone()));
+    let table = NodeRef::new();
+    let budget = fit::letters(table, room_among_failures, NAME_BUDGET);
     let all = Memo::new(move |_| {
         let count = live.pulse.with(|pulse| Some(pulse.as_ref()?.failures))?;
         Some(format!("All {}", format::thousands(count)))
@@ -48,7 +71,7 @@ pub(super) fn FailureCard(
                     }
                 }
             >
-                <table class="table failure-table">
+                <table class="table failure-table" node_ref=table>
                     <colgroup>
                         <col class="col-time" />
                         <col class="col-name" />
@@ -66,7 +89,7 @@ pub(super) fn FailureCard(
                     <tbody>
                         {move || {
                             failures
-                                .with(|failures| failures.iter().map(failure_row).collect_view())
+                                .with(|failures| failures.iter().map(|task| failure_row(task, budget)).collect_view())
                         }}
                     </tbody>
                 </table>
@@ -76,7 +99,7 @@ pub(super) fn FailureCard(
     .into_any()
 }
 
-fn failure_row(task: &TaskSummary) -> AnyView {
+fn failure_row(task: &TaskSummary, budget: RwSignal<usize>) -> AnyView {
     let (kind, message) = split_exception(task.exception.as_deref().unwrap_or_default());
     let worker = task.worker.as_ref().map(|worker| {
         view! {
@@ -92,7 +115,7 @@ fn failure_row(task: &TaskSummary) -> AnyView {
             </td>
             <td class="col-name">
                 <a href=links::task(&task.id)>
-                    <TaskName name=task.name.clone() budget=NAME_BUDGET />
+                    <TaskName name=task.name.clone() budget />
                 </a>
             </td>
             <td class="col-exception" title=task.exception.clone()>
@@ -148,6 +171,8 @@ pub(super) fn TypeCard(
             false => overview.busiest.clone(),
         })
     });
+    let table = NodeRef::new();
+    let budget = fit::letters(table, room_among_types, NAME_BUDGET);
     let title = Signal::derive(move || match is_slowest.get() {
         true => "Slowest task types".to_owned(),
         false => "Busiest task types".to_owned(),
@@ -182,7 +207,7 @@ pub(super) fn TypeCard(
                     }
                 }
             >
-                <table class="table type-table">
+                <table class="table type-table" node_ref=table>
                     <thead>
                         <tr>
                             <th scope="col">"Task"</th>
@@ -206,7 +231,7 @@ pub(super) fn TypeCard(
                         </tr>
                     </thead>
                     <tbody>
-                        {move || types.with(|types| types.iter().map(type_row).collect_view())}
+                        {move || types.with(|types| types.iter().map(|kind| type_row(kind, budget)).collect_view())}
                     </tbody>
                 </table>
             </Show>
@@ -215,7 +240,7 @@ pub(super) fn TypeCard(
     .into_any()
 }
 
-fn type_row(kind: &TypeSummary) -> AnyView {
+fn type_row(kind: &TypeSummary, budget: RwSignal<usize>) -> AnyView {
     let failed = if kind.failed_share >= BAD_FAILED_SHARE {
         "is-number tone-bad"
     } else if kind.failed_share == 0.0 {
@@ -227,7 +252,7 @@ fn type_row(kind: &TypeSummary) -> AnyView {
         <tr>
             <td class="col-name">
                 <a href=links::tasks_of_type(&kind.name)>
-                    <TaskName name=Some(kind.name.clone()) budget=NAME_BUDGET />
+                    <TaskName name=Some(kind.name.clone()) budget />
                 </a>
             </td>
             <td class="is-number">{format::rate_value(kind.per_second)}</td>

@@ -16,8 +16,8 @@ use model::{Keyed, QueueList, QueueName, QueueSummary};
 
 /// Polls of an hour.
 const POLLS: usize = 360;
-/// Polls of five minutes.
-const RECENT_POLLS: usize = 30;
+/// Polls that tell what is usual: those of ten minutes.
+const FEWEST_POLLS: usize = 60;
 
 /// What to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,13 +273,21 @@ fn choose(order: Order, queue: &QueueName) -> String {
     }
 }
 
-/// A queue is to be watched if it is fuller than at any time in the hour up to
-/// five minutes ago, and by more than a handful.
+/// A queue is to be watched if it holds more than twice what is usual in the
+/// hour, and by more than a handful.
 fn tone(queue: &QueueSummary) -> Tone {
     const HANDFUL: u64 = 20;
-    let before = &queue.depth[..queue.depth.len().saturating_sub(RECENT_POLLS)];
-    match before.iter().max() {
-        Some(most) if queue.ready > most.saturating_mul(2).saturating_add(HANDFUL) => Tone::Warn,
+    let mut depth = queue.depth.clone();
+    depth.sort_unstable();
+    match depth.get(depth.len() / 2) {
+        Some(usual) if depth.len() >= FEWEST_POLLS => {
+            let much = usual.saturating_mul(2).saturating_add(HANDFUL);
+            if queue.ready > much {
+                Tone::Warn
+            } else {
+                Tone::Quiet
+            }
+        }
         _ => Tone::Quiet,
     }
 }
@@ -322,10 +330,11 @@ mod tests {
     #[test]
     fn only_a_queue_that_outgrew_its_hour_is_to_be_watched() {
         let mut mail = queue("mail", 500);
-        assert_eq!(tone(&mail), Tone::Quiet, "nothing to compare with");
-        mail.depth = vec![100; 60];
+        mail.depth = vec![100; 59];
+        assert_eq!(tone(&mail), Tone::Quiet, "too short a time to know");
+        mail.depth.push(100);
         assert_eq!(tone(&mail), Tone::Warn);
-        mail.depth[3] = 400;
+        mail.depth[..31].fill(400);
         assert_eq!(tone(&mail), Tone::Quiet);
     }
 }

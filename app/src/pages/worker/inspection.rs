@@ -278,7 +278,7 @@ mod tests {
     fn active_tasks_of_celery_5_7_are_read() {
         let answer = json!([{
             "id": "4ff2b437", "name": "shadow", "args": "(40,)", "kwargs": "{'a': 1}",
-            "type": "lab.sleep", "hostname": "w2@lab", "time_start": 1_795_162_816.514_118_4,
+            "type": "lab.sleep", "hostname": "w2@lab", "time_start": 1_795_162_816.5,
             "acknowledged": true, "worker_pid": 21056,
             "delivery_info": {"exchange": "", "routing_key": "celery", "priority": 0, "redelivered": true}
         }]);
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(tasks[0].name.as_str(), "lab.sleep");
         assert_eq!(tasks[0].args, "(40,) {'a': 1}");
         assert_eq!(tasks[0].pid, Some(21056));
-        assert_eq!(tasks[0].started, Some(Timestamp(1_795_162_816_514_118)));
+        assert_eq!(tasks[0].started, Some(Timestamp(1_795_162_816_500_000)));
         assert!(tasks[0].is_redelivered);
     }
 

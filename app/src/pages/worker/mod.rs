@@ -181,12 +181,16 @@ fn Head(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl Into
     let status = Memo::new(move |_| summary.with(|worker| worker.status));
     let heartbeat = Memo::new(move |_| summary.with(|worker| worker.last_heartbeat));
     let asked = Memo::new(move |_| inspection.with(|inspection| inspection.asked));
+    let pid = move || match summary.with(|worker| worker.pid) {
+        0 => String::new(),
+        pid => format!("pid {pid}, "),
+    };
     view! {
         <div class="page-head">
             <h1>{move || summary.with(|worker| worker_name(&worker.name))}</h1>
             <WorkerBadge status />
             <span class="page-caption">
-                {move || match heartbeat.get() {
+                {pid} {move || match heartbeat.get() {
                     Some(at) => view! { "heartbeat " <Ago at /> }.into_any(),
                     None => "no heartbeat seen".into_any(),
                 }}
@@ -297,10 +301,6 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
             _ => "unknown".to_owned(),
         })
     });
-    let pid = move || match summary.with(|worker| worker.pid) {
-        0 => None,
-        pid => Some(format!(" pid {pid}")),
-    };
     view! {
         <Facts>
             <Fact label="Active">
@@ -338,45 +338,42 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
             <Fact label="Software">
                 {software} <span class="quiet">{system}</span>
             </Fact>
-            <Fact label="Uptime">
-                {uptime} <span class="quiet">{pid}</span>
-            </Fact>
+            <Fact label="Uptime">{uptime}</Fact>
         </Facts>
     }
     .into_any()
 }
 
-/// Shows `content` of an answer, or why there is none.
+/// Shows `content` of an answer, or a card that says why there is none.
 fn answered<V: IntoView + 'static>(
-    inspection: &Inspection,
     answer: &Option<serde_json::Value>,
     content: impl FnOnce(&serde_json::Value) -> V,
 ) -> AnyView {
+    match told(answer) {
+        Ok(answer) => content(answer).into_any(),
+        Err(why) => view! { <div class="card">{why}</div> }.into_any(),
+    }
+}
+
+/// Returns an answer, or the words in its place.
+fn told(answer: &Option<serde_json::Value>) -> Result<&serde_json::Value, AnyView> {
     let Some(answer) = answer else {
-        let title = match inspection.asked {
-            Some(_) => "The worker did not tell this",
-            None => "The worker has not answered yet",
-        };
-        return view! {
-            <div class="card">
-                <Empty title=title>
-                    "It is asked every few seconds. A worker with remote control off, a busy solo worker or one that shuts down does not answer."
-                </Empty>
-            </div>
+        return Err(view! {
+            <Empty title="No answer yet">
+                "A worker is asked for this while its page is open. One with remote control off, a busy solo worker or one that shuts down does not answer."
+            </Empty>
         }
-        .into_any();
+        .into_any());
     };
     match inspection::refusal(answer) {
         Some(words) => {
             let words = words.to_owned();
-            view! {
-                <div class="card">
-                    <Empty title="The worker refused">"It answered: " <code>{words}</code></Empty>
-                </div>
+            Err(view! {
+                <Empty title="The worker refused">"It answered: " <code>{words}</code></Empty>
             }
-            .into_any()
+            .into_any())
         }
-        None => content(answer).into_any(),
+        None => Ok(answer),
     }
 }
 

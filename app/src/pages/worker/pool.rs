@@ -25,7 +25,7 @@ pub(super) fn PoolTab(
 ) -> impl IntoView {
     move || {
         inspection.with(|inspection| {
-            answered(inspection, &inspection.stats, |_| {
+            answered(&inspection.stats, |_| {
                 let pool = inspection::pool(inspection);
                 let running = inspection.active.as_ref().map(inspection::requests);
                 let asked = inspection.asked;

@@ -23,7 +23,7 @@ pub(super) fn QueuesTab(
 ) -> impl IntoView {
     move || {
         inspection.with(|inspection| {
-            answered(inspection, &inspection.active_queues, |answer| {
+            answered(&inspection.active_queues, |answer| {
                 let queues = inspection::queues(answer);
                 if queues.is_empty() {
                     return view! {
@@ -86,7 +86,7 @@ pub(super) fn LimitsTab(
 ) -> impl IntoView {
     move || {
         inspection.with(|inspection| {
-            answered(inspection, &inspection.registered, |answer| {
+            answered(&inspection.registered, |answer| {
                 let pool = inspection::pool(inspection);
                 let limit = |seconds: Option<f64>| match seconds {
                     Some(seconds) => format::duration(seconds),
@@ -144,7 +144,7 @@ pub(super) fn ConfigTab(
 ) -> impl IntoView {
     move || {
         inspection.with(|inspection| {
-            answered(inspection, &inspection.conf, |answer| {
+            answered(&inspection.conf, |answer| {
                 let answer = answer.clone();
                 view! {
                     <Card title="Configuration" caption="what differs from Celery's defaults">
@@ -182,7 +182,7 @@ pub(super) fn BrokerTab(
                 .stats
                 .as_ref()
                 .and_then(|stats| stats.get("broker"));
-            answered(inspection, &broker.cloned(), |broker| {
+            answered(&broker.cloned(), |broker| {
                 let facts = LABELS.into_iter().filter_map(|(key, label)| {
                     let value = broker.get(key)?;
                     let value = scalar(value);
@@ -213,6 +213,9 @@ pub(super) fn BrokerTab(
     }
 }
 
+/// A field of Celery's answer, its label, and how its value is written.
+type Figure = (&'static str, &'static str, fn(&Value) -> String);
+
 /// The process and what it used.
 #[component]
 pub(super) fn SystemTab(
@@ -222,7 +225,7 @@ pub(super) fn SystemTab(
     inspection: Memo<Inspection>,
 ) -> impl IntoView {
     // `getrusage(2)` of the main process; memory in KiB on Linux.
-    const USAGE: [(&str, &str, fn(&Value) -> String); 9] = [
+    const USAGE: [Figure; 9] = [
         ("maxrss", "Most memory resident", kibibytes),
         ("utime", "CPU time in user mode", seconds),
         ("stime", "CPU time in the kernel", seconds),
@@ -237,7 +240,10 @@ pub(super) fn SystemTab(
         summary.with(|worker| {
             let known = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
             let pid = (worker.pid > 0).then(|| worker.pid.to_string());
-            let heartbeat = format!("every {}", format::duration(worker.freq_seconds));
+            let heartbeat = match worker.freq_seconds {
+                whole if whole.fract() == 0.0 => format::whole_seconds(whole),
+                other => format::duration(other),
+            };
             let events = worker
                 .task_events
                 .map(|is_on| if is_on { "on" } else { "off" });
@@ -246,7 +252,7 @@ pub(super) fn SystemTab(
                 ("Operating system", known(worker.system.clone())),
                 ("Celery", known(worker.version.clone())),
                 ("Pool", known(worker.pool.clone())),
-                ("Heartbeat", heartbeat),
+                ("Heartbeat every", heartbeat),
                 ("Task events", known(events.map(str::to_owned))),
             ]
             .into_iter()

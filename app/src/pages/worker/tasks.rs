@@ -1,8 +1,8 @@
 //! What the worker holds: tasks it runs, has taken, keeps for later, and refuses.
 
 use super::{
-    answered,
     inspection::{self, Request},
+    told,
 };
 use crate::{
     components::{
@@ -33,7 +33,6 @@ pub(super) fn TasksTab(
                     {section(
                         "Active",
                         "running",
-                        inspection,
                         &inspection.active,
                         move |answer| {
                             let tasks = inspection::requests(answer);
@@ -44,7 +43,6 @@ pub(super) fn TasksTab(
                     {section(
                         "Reserved",
                         "taken from the queue, not started",
-                        inspection,
                         &inspection.reserved,
                         |answer| {
                             let tasks = inspection::requests(answer);
@@ -55,7 +53,6 @@ pub(super) fn TasksTab(
                     {section(
                         "Scheduled",
                         "waiting for their ETA, soonest first",
-                        inspection,
                         &inspection.scheduled,
                         |answer| {
                             let tasks = inspection::scheduled(answer);
@@ -80,7 +77,6 @@ pub(super) fn TasksTab(
                     {section(
                         "Revoked",
                         "ids the worker would not run",
-                        inspection,
                         &inspection.revoked,
                         |answer| revoked(&inspection::revoked(answer)),
                     )}
@@ -93,7 +89,6 @@ pub(super) fn TasksTab(
 fn section(
     title: &'static str,
     caption: &'static str,
-    inspection: &Inspection,
     answer: &Option<Value>,
     content: impl FnOnce(&Value) -> AnyView,
 ) -> AnyView {
@@ -102,7 +97,7 @@ fn section(
         Some(count) => format!("{title} {}", format::thousands(count as u64)),
         None => title.to_owned(),
     };
-    let content = answered(inspection, answer, content);
+    let content = told(answer).map_or_else(|why| why, content);
     view! {
         <Card title=title caption=caption class="table-card">
             {content}

@@ -15,10 +15,19 @@ use model::{BrokerState, Pulse, TaskState, Timestamp, WorkerList};
 
 const COMMAND: &str = "celery -A your_app worker -E --loglevel=INFO";
 
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mark {
+    Good,
+    Bad,
+    Open,
+    Waiting,
+}
+
 /// Something that was checked.
 #[derive(Clone, Debug, PartialEq)]
 struct Check {
-    glyph: TaskState,
+    mark: Mark,
     what: String,
     evidence: String,
 }
@@ -82,7 +91,12 @@ pub(super) fn FirstSteps(
 fn check_row(check: Check) -> impl IntoView {
     view! {
         <li>
-            <StateGlyph state=check.glyph />
+            {match check.mark {
+                Mark::Good => view! { <StateGlyph state=TaskState::Success /> }.into_any(),
+                Mark::Bad => view! { <StateGlyph state=TaskState::Failure /> }.into_any(),
+                Mark::Open => view! { <StateGlyph state=TaskState::Pending /> }.into_any(),
+                Mark::Waiting => view! { <Icon glyph=Glyph::Queues /> }.into_any(),
+            }}
             <span>{check.what}</span>
             <span>{check.evidence}</span>
         </li>
@@ -90,9 +104,9 @@ fn check_row(check: Check) -> impl IntoView {
     .into_any()
 }
 
-fn check(glyph: TaskState, what: impl Into<String>, evidence: impl Into<String>) -> Check {
+fn check(mark: Mark, what: impl Into<String>, evidence: impl Into<String>) -> Check {
     Check {
-        glyph,
+        mark,
         what: what.into(),
         evidence: evidence.into(),
     }
@@ -102,17 +116,17 @@ fn broker(pulse: &Pulse, clock: impl Fn(Timestamp) -> String) -> Check {
     let url = &pulse.broker_url;
     match &pulse.broker {
         BrokerState::Up { since } => check(
-            TaskState::Success,
+            Mark::Good,
             "Broker answers",
             format!("{url}, connected since {}", clock(*since)),
         ),
         BrokerState::Connecting { since } => check(
-            TaskState::Pending,
+            Mark::Open,
             "Broker is being asked",
             format!("{url}, since {}", clock(*since)),
         ),
         BrokerState::Down { since, cause, .. } => check(
-            TaskState::Failure,
+            Mark::Bad,
             "Broker does not answer",
             format!("{url}, since {}: {cause}", clock(*since)),
         ),
@@ -122,14 +136,14 @@ fn broker(pulse: &Pulse, clock: impl Fn(Timestamp) -> String) -> Check {
 fn ping(unanswered: u64) -> Check {
     if unanswered == 0 {
         check(
-            TaskState::Pending,
+            Mark::Open,
             "No ping is overdue",
             "the first answer is awaited",
         )
     } else {
         let times = format::count(unanswered, "time");
         check(
-            TaskState::Failure,
+            Mark::Bad,
             "No worker replied",
             format!("ping sent {times} without an answer"),
         )
@@ -139,7 +153,7 @@ fn ping(unanswered: u64) -> Check {
 fn events(pulse: &Pulse, now: Timestamp) -> Check {
     if pulse.events_total > 0 {
         return check(
-            TaskState::Success,
+            Mark::Good,
             "Events have arrived",
             format!(
                 "{}, none from a worker",
@@ -155,7 +169,7 @@ fn events(pulse: &Pulse, now: Timestamp) -> Check {
         BrokerState::Connecting { .. } | BrokerState::Down { .. } => String::new(),
     };
     check(
-        TaskState::Pending,
+        Mark::Open,
         "No event has arrived",
         format!(
             "{listening}a worker without -E sends no task events, but would still reply to ping"
@@ -166,17 +180,17 @@ fn events(pulse: &Pulse, now: Timestamp) -> Check {
 fn queues(pulse: &Pulse) -> Check {
     match pulse.queued {
         Some(0) => check(
-            TaskState::Pending,
+            Mark::Open,
             "Queues are empty",
             "no task waits in this database",
         ),
         Some(queued) => check(
-            TaskState::Retry,
+            Mark::Waiting,
             format!("Queues hold {}", format::count(queued, "message")),
             "a producer uses this broker, so the address is probably right",
         ),
         None => check(
-            TaskState::Pending,
+            Mark::Open,
             "Queues were not counted yet",
             "they are read every few seconds",
         ),

@@ -40,7 +40,7 @@ impl Fleet {
     /// Tells whether a version is not the one of most workers.
     pub(super) fn is_odd(&self, version: &str) -> bool {
         let usual = self.usual_version.as_deref();
-        usual.is_some_and(|usual| usual != version && version != "unknown")
+        usual.is_some_and(|usual| usual != version && !matches!(version, "" | "unknown"))
     }
 }
 

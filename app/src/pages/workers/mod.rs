@@ -48,7 +48,7 @@ fn content(list: Signal<WorkerList>) -> impl IntoView {
     let arrangement =
         Memo::new(move |_| query.with(|query| Arrangement::from_query(|key| query.get_str(key))));
     let is_empty = Memo::new(move |_| list.with(|list| list.rows.is_empty()));
-    let caption = Memo::new(move |_| list.with(|list| caption(list)));
+    let caption = Memo::new(move |_| list.with(caption));
     view! {
         <div class="page-head">
             <h1>"Workers"</h1>

@@ -50,10 +50,8 @@ pub(super) fn WorkerRow(
     let failed_tone = Memo::new(move |_| worker.with(failed_tone));
     let retried_tone = Memo::new(move |_| worker.with(retried_tone));
     let version = part(|worker| {
-        worker
-            .version
-            .clone()
-            .unwrap_or_else(|| "unknown".to_owned())
+        let missing = unknown_if_expected(worker.status);
+        worker.version.clone().unwrap_or_else(|| missing.to_owned())
     });
     let is_odd_version = Memo::new(move |_| fleet.with(|fleet| fleet.is_odd(&version.get())));
     let uptime = Memo::new(move |_| {
@@ -112,7 +110,9 @@ pub(super) fn WorkerRow(
                 <WorkerBadge status />
             </td>
             <td class="col-active">
-                <Meter value=active most=slots label=meter_label />
+                <Show when=move || active.with(Option::is_some)>
+                    <Meter value=active most=slots label=meter_label.clone() />
+                </Show>
                 {move || active_words(active.get(), slots.get(), status.get())}
             </td>
             <td class="col-trend">
