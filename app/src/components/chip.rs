@@ -15,9 +15,9 @@ use model::TaskState;
 pub fn StateChip(
     /// The state; none for all of them.
     state: Option<TaskState>,
-    /// How many tasks are in it.
+    /// How many tasks are in it; unknown until the first picture came.
     #[prop(into)]
-    count: Signal<u64>,
+    count: Signal<Option<u64>>,
     /// Whether the list is narrowed to it.
     #[prop(into)]
     is_on: Signal<bool>,
@@ -33,13 +33,13 @@ pub fn StateChip(
         <a
             class="chip"
             class:is-on=move || is_on.get()
-            class:is-zero=move || count.get() == 0
+            class:is-zero=move || count.get() == Some(0)
             aria-current=move || is_on.get().then_some("true")
             href=move || href.get()
         >
             {glyph}
             <span class="chip-word">{word}</span>
-            <span class="chip-count">{move || thousands(count.get())}</span>
+            <span class="chip-count">{move || count.get().map(thousands)}</span>
         </a>
     }
     .into_any()

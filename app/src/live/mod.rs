@@ -4,6 +4,7 @@
 //! A page calls [`picture`] with its topic and gets signals. Changing the topic
 //! closes the stream and opens another, whose first frame is a whole picture.
 
+mod connection;
 mod picture;
 mod rows;
 mod stream;
@@ -16,7 +17,7 @@ use leptos::{
     leptos_dom::helpers::TimeoutHandle, prelude::*, server::codee::string::JsonSerdeCodec,
 };
 use leptos_router::{hooks::use_location, location::Location};
-use model::{BrokerState, Frame, Pulse, Snapshot, Timestamp, Topic, View, WireError};
+use model::{BrokerState, ErrorKind, Pulse, Snapshot, Timestamp, Topic, View, WireError};
 use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -179,7 +180,10 @@ impl Live {
     }
 
     /// Watches a topic in place of the one before and returns a token for `unwatch`.
-    fn watch(&self, topic: Topic, handler: Handler) -> u64 {
+    ///
+    /// A topic that was refused is not asked for again: only the frame stays live.
+    fn watch(&self, topic: Topic, is_refused: bool, handler: Handler) -> u64 {
+        let topic = if is_refused { frame_only() } else { topic };
         let token = self.tokens.try_update_value(|tokens| {
             *tokens += 1;
             *tokens
@@ -211,6 +215,16 @@ impl Live {
         }
     }
 
+    /// Goes on without the picture: it was refused, and would be again.
+    fn watch_frame_only(&self) {
+        self.watcher.update_value(|watcher| {
+            if let Some(watcher) = watcher {
+                watcher.topic = frame_only();
+            }
+        });
+        self.open();
+    }
+
     fn start(&self) {
         let live = *self;
         let tick = set_interval_with_handle(move || live.tick(), Duration::from_secs(1));
@@ -237,174 +251,11 @@ impl Live {
             self.now.set(Timestamp(now));
         }
     }
+}
 
-    fn open(&self) {
-        self.close();
-        let topic = self
-            .watcher
-            .with_value(|watcher| watcher.as_ref().map(|w| (w.token, w.topic.clone())));
-        // A hidden page asks for nothing; `visibilitychange` opens the stream.
-        let Some((token, topic)) = topic.filter(|_| !document().hidden()) else {
-            return;
-        };
-        let live = *self;
-        let address = format!("/api/v1/stream?{}", topic.to_query_string());
-        let stream = Stream::open(
-            &address,
-            move |frame| live.receive(token, frame),
-            move || live.lose(token),
-        );
-        match stream {
-            Ok(stream) => self.stream.set_value(Some(SendWrapper::new(stream))),
-            Err(error) => leptos::logging::error!("no live stream: {error:?}"),
-        }
-    }
-
-    fn close(&self) {
-        // Dropping the stream closes it.
-        self.stream.set_value(None);
-        if let Some(Some(handle)) = self.retry.try_update_value(Option::take) {
-            handle.clear();
-        }
-    }
-
-    fn receive(&self, token: u64, frame: Result<Frame, serde_json::Error>) {
-        let is_current = self
-            .watcher
-            .with_value(|watcher| watcher.as_ref().is_some_and(|w| w.token == token));
-        if !is_current {
-            return;
-        }
-        match frame {
-            Ok(Frame::Snapshot(snapshot)) => {
-                self.link.set(LinkState::Live);
-                self.failures.set_value(0);
-                self.take(*snapshot);
-            }
-            Ok(Frame::Delta {
-                from,
-                revision,
-                pulse,
-                change,
-            }) => {
-                let applied = from == self.revision.get_value()
-                    && self.view.try_update_value(|view| match (view, &change) {
-                        (Some(view), Some(change)) => view.apply(change),
-                        (Some(_), None) => true,
-                        (None, _) => false,
-                    }) == Some(true);
-                if !applied {
-                    // A frame was lost on the way: start again from a whole picture.
-                    self.open();
-                    return;
-                }
-                self.revision.set_value(revision);
-                if let Some(pulse) = pulse {
-                    self.set_pulse(*pulse);
-                }
-                if change.is_some() {
-                    self.deliver();
-                }
-            }
-            Err(error) => {
-                leptos::logging::error!("a frame of the live stream can't be read: {error}");
-                self.lose(token);
-            }
-        }
-    }
-
-    fn take(&self, snapshot: Snapshot) {
-        self.revision.set_value(snapshot.revision);
-        self.view.set_value(Some(snapshot.view));
-        self.set_pulse(snapshot.pulse);
-        self.deliver();
-    }
-
-    fn set_pulse(&self, pulse: Pulse) {
-        self.clock_ahead.set_value(pulse.now.0 - browser_now().0);
-        if self.now.get_untracked().seconds_since(pulse.now).abs() >= 1.0 {
-            self.now.set(pulse.now);
-        }
-        self.pulse.set(Some(pulse));
-    }
-
-    fn deliver(&self) {
-        let handler = self
-            .watcher
-            .with_value(|watcher| watcher.as_ref().map(|w| w.handler.clone()));
-        self.view.with_value(|view| {
-            if let (Some(handler), Some(view)) = (&handler, view) {
-                handler(Ok(view));
-            }
-        });
-    }
-
-    /// The stream broke: say so, ask once why if nothing was shown yet, try again later.
-    fn lose(&self, token: u64) {
-        let is_current = self
-            .watcher
-            .with_value(|watcher| watcher.as_ref().is_some_and(|w| w.token == token));
-        if !is_current {
-            return;
-        }
-        self.close();
-        if self.view.with_value(Option::is_none) {
-            self.fetch(true);
-        } else {
-            self.mark_lost();
-        }
-        let failures = self.failures.get_value();
-        self.failures.set_value(failures.saturating_add(1));
-        // 0.5, 1, 2, 4 and then every 8 s.
-        let delay = Duration::from_millis(500 << failures.min(4));
-        let live = *self;
-        match set_timeout_with_handle(move || live.open(), delay) {
-            Ok(handle) => self.retry.set_value(Some(SendWrapper::new(handle))),
-            Err(error) => leptos::logging::error!("no timer to reconnect with: {error:?}"),
-        }
-    }
-
-    fn mark_lost(&self) {
-        let now = self.now.get_untracked();
-        self.link.update(|link| {
-            if !matches!(link, LinkState::Lost { .. }) {
-                *link = LinkState::Lost { since: now };
-            }
-        });
-    }
-
-    /// Takes one picture without a stream: while paused, or to learn why there is none.
-    fn fetch(&self, is_lost: bool) {
-        let watcher = self.watcher.with_value(|watcher| {
-            let watcher = watcher.as_ref()?;
-            Some((
-                watcher.token,
-                watcher.topic.clone(),
-                watcher.handler.clone(),
-            ))
-        });
-        let Some((token, topic, handler)) = watcher else {
-            return;
-        };
-        let live = *self;
-        leptos::task::spawn_local(async move {
-            let answer = server_fns::snapshot(topic.to_query_string()).await;
-            let is_current = live
-                .watcher
-                .try_with_value(|watcher| watcher.as_ref().is_some_and(|w| w.token == token));
-            // A frame that came meanwhile is newer than this answer.
-            if is_current != Some(true) || live.view.with_value(Option::is_some) {
-                return;
-            }
-            match answer {
-                Ok(snapshot) => live.take(snapshot),
-                Err(error) => handler(Err(&error.0)),
-            }
-            if is_lost {
-                live.mark_lost();
-            }
-        });
-    }
+/// Tells whether asking again will fail again.
+fn is_refusal(error: &WireError) -> bool {
+    matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound)
 }
 
 fn browser_now() -> Timestamp {

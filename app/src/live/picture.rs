@@ -1,6 +1,6 @@
 //! What one page shows of its topic.
 
-use super::Live;
+use super::{Live, is_refusal};
 use leptos::prelude::*;
 use model::{Topic, View, WireError};
 use std::sync::Arc;
@@ -52,6 +52,10 @@ where
         error: RwSignal::new(error),
     };
     let token = StoredValue::new(None);
+    let refused = picture
+        .error
+        .with_untracked(|error| error.as_ref().is_some_and(is_refusal));
+    let refused = refused.then(|| first.clone());
     Effect::new(move |_| {
         let (watched, pick) = (topic.get(), pick.clone());
         let handled = watched.clone();
@@ -59,7 +63,8 @@ where
             Ok(view) => picture.take(pick(&handled, view)),
             Err(error) => picture.error.set(Some(error.clone())),
         };
-        token.set_value(Some(live.watch(watched, Arc::new(handler))));
+        let is_refused = refused.as_ref() == Some(&watched);
+        token.set_value(Some(live.watch(watched, is_refused, Arc::new(handler))));
     });
     on_cleanup(move || {
         if let Some(Some(token)) = token.try_get_value() {

@@ -38,8 +38,13 @@ impl FromServerFnError for FetchError {
 #[server(prefix = "/api/ui", endpoint = "snapshot", input = GetUrl, output = Json)]
 pub async fn snapshot(topic: String) -> Result<model::Snapshot, FetchError> {
     let topic = Topic::from_query_string(&topic)
-        .map_err(|error| FetchError(WireError::new(ErrorKind::Invalid, error.to_string())))?;
-    first_snapshot(&topic).map_err(FetchError)
+        .map_err(|error| WireError::new(ErrorKind::Invalid, error.to_string()));
+    topic
+        .and_then(|topic| first_snapshot(&topic))
+        .map_err(|error| {
+            super::set_status(error.kind.status());
+            FetchError(error)
+        })
 }
 
 /// Returns the picture with which a page is rendered on the server.

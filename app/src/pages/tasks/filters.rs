@@ -17,9 +17,11 @@ use model::{TaskQuery, TaskSort, TaskState};
 #[component]
 pub(super) fn StateChips(
     query: Memo<TaskQuery>,
-    states: Memo<Vec<(TaskState, u64)>>,
+    states: Memo<Option<Vec<(TaskState, u64)>>>,
 ) -> impl IntoView {
-    let all = Signal::derive(move || states.with(|s| s.iter().map(|(_, count)| count).sum()));
+    let all = Signal::derive(move || {
+        states.with(|states| Some(states.as_ref()?.iter().map(|(_, count)| count).sum()))
+    });
     let no_state = Signal::derive(move || query.with(|query| query.states.is_empty()));
     let without = Signal::derive(move || {
         links::tasks(&TaskQuery {
@@ -31,8 +33,8 @@ pub(super) fn StateChips(
         let counted = state.clone();
         let count = Signal::derive(move || {
             states.with(|states| {
-                let found = states.iter().find(|(state, _)| *state == counted);
-                found.map_or(0, |(_, count)| *count)
+                let found = states.as_ref()?.iter().find(|(state, _)| *state == counted);
+                Some(found.map_or(0, |(_, count)| *count))
             })
         });
         let held = state.clone();
@@ -51,11 +53,11 @@ pub(super) fn StateChips(
     };
     // States that the filter names stay in sight even when no task has them.
     let shown = Memo::new(move |_| {
+        let known = states
+            .get()
+            .map(|states| states.into_iter().map(|(state, _)| state));
         let mut shown: Vec<TaskState> =
-            states.with(|states| states.iter().map(|(state, _)| state.clone()).collect());
-        if shown.is_empty() {
-            shown.extend(TaskState::BUILT_IN);
-        }
+            known.map_or_else(|| TaskState::BUILT_IN.to_vec(), Iterator::collect);
         query.with(|query| {
             for state in &query.states {
                 if !shown.contains(state) {

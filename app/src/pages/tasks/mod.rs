@@ -115,14 +115,10 @@ pub fn TasksPage() -> impl IntoView {
         of_page(|page| page.stored),
         of_page(|page| page.newer),
     );
-    let states = Memo::new(move |_| {
-        shown.with(|shown| {
-            let shown = shown.as_ref();
-            shown
-                .map(|shown| shown.page.states.clone())
-                .unwrap_or_default()
-        })
-    });
+    let states = Memo::new(move |_| shown.with(|shown| Some(shown.as_ref()?.page.states.clone())));
+    // A search that the server refuses has no list; later ones keep the rows before.
+    let is_refused =
+        Memo::new(move |_| picture.error.with(Option::is_some) && shown.with(Option::is_none));
 
     let navigate = use_navigate();
     let go = Callback::new(move |query: TaskQuery| {
@@ -168,7 +164,11 @@ pub fn TasksPage() -> impl IntoView {
         {move || parsed.get().err().map(|error| view! { <AddressError words=error.to_string() /> })}
         {move || picture.error.get().map(|error| view! { <ErrorNote error /> })}
         <NewerPill newer=newer />
-        <div class="card table-card tasks-table" class:is-stale=is_stale()>
+        <div
+            class="card table-card tasks-table"
+            class:is-stale=is_stale()
+            hidden=move || is_refused.get()
+        >
             <StaleRow />
             <Table rows loaded query on_screen has_focus />
             <Show when=move || total.get() == Some(0) && picture.error.with(Option::is_none)>

@@ -1,62 +1,59 @@
-//! Sent, received, started, finished, to scale: one lane an attempt. Waits and
-//! runs are bars, a countdown is a dotted elbow from one lane to the next.
+//! Where everything of the timeline stands, in percent of its width.
 
-use super::attempts::number_of;
 use crate::{
-    components::{card::Card, state_badge::class_of},
-    format::{clock_seconds, duration, short_worker},
-    live::Live,
-    prefs::Prefs,
+    format::{duration, short_worker, whole_seconds},
+    pages::task::attempts::number_of,
 };
-use leptos::prelude::*;
 use model::{Attempt, TaskDetail, TaskState, Timestamp};
 
 /// A stretch of the axis in percent of its width.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Bar {
-    left: f64,
-    width: f64,
+pub(super) struct Bar {
+    pub(super) left: f64,
+    pub(super) width: f64,
 }
 
 impl Bar {
-    fn end(self) -> f64 {
+    pub(super) fn end(self) -> f64 {
         self.left + self.width
     }
 }
 
 /// The time until an attempt may run: it was sent with a countdown or an ETA.
 #[derive(Clone, Debug, PartialEq)]
-struct Hold {
-    bar: Bar,
-    label: String,
+pub(super) struct Hold {
+    pub(super) bar: Bar,
+    pub(super) label: String,
     /// Whether it begins where the attempt before ended.
-    is_elbow: bool,
+    pub(super) is_elbow: bool,
 }
 
 /// One attempt.
 #[derive(Clone, Debug, PartialEq)]
-struct Lane {
-    number: String,
-    state: TaskState,
+pub(super) struct Lane {
+    pub(super) number: String,
+    pub(super) state: TaskState,
     /// When it was sent, in percent.
-    sent: Option<f64>,
-    hold: Option<Hold>,
-    wait: Option<(Bar, String)>,
-    run: Option<(Bar, String)>,
-    outcome: String,
+    pub(super) sent: Option<f64>,
+    /// In the queue, from sent to received.
+    pub(super) queued: Option<(Bar, String)>,
+    pub(super) hold: Option<Hold>,
+    pub(super) wait: Option<(Bar, String)>,
+    pub(super) run: Option<(Bar, String)>,
+    pub(super) outcome: String,
 }
 
 /// The drawing.
 #[derive(Clone, Debug, PartialEq)]
-struct Drawing {
-    start: Timestamp,
+pub(super) struct Drawing {
+    pub(super) start: Timestamp,
     /// Marks in percent, with their words.
-    ticks: Vec<(f64, String)>,
-    lanes: Vec<Lane>,
+    pub(super) ticks: Vec<(f64, String)>,
+    pub(super) lanes: Vec<Lane>,
 }
 
 /// Returns the drawing, unless no time is known.
-fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
+pub(super) fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
     let known = task.attempts.iter().flat_map(|attempt| {
         [
             attempt.sent,
@@ -103,6 +100,13 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
                     is_elbow: ended.is_some(),
                 })
             });
+            let queued = attempt
+                .sent
+                .zip(attempt.received)
+                .and_then(|(sent, received)| {
+                    let label = format!("in the queue {}", duration(received.seconds_since(sent)));
+                    (received > sent).then(|| (bar(sent, received), label))
+                });
             let wait = attempt.received.zip(begun).and_then(|(received, begun)| {
                 let from = due.unwrap_or(received);
                 let label = format!("waited {}", duration(begun.seconds_since(from).max(0.0)));
@@ -130,6 +134,7 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
                 number: number_of(attempt),
                 state: attempt.state.clone(),
                 sent: attempt.sent.map(percent),
+                queued,
                 hold,
                 wait,
                 run,
@@ -145,7 +150,7 @@ fn draw(task: &TaskDetail, now: Timestamp) -> Option<Drawing> {
 }
 
 /// Tells whether an attempt still waits or runs.
-fn is_open(attempt: &Attempt) -> bool {
+pub(super) fn is_open(attempt: &Attempt) -> bool {
     attempt.finished.is_none()
         && (attempt.state.is_running() || attempt.state == TaskState::Received)
 }
@@ -169,7 +174,7 @@ fn ticks(span: f64) -> Vec<(f64, String)> {
 /// Returns a round length of time without needless figures: `10 s`, `5 ms`, `1 m`.
 fn round(seconds: f64) -> String {
     if seconds >= 60.0 {
-        let text = crate::format::whole_seconds(seconds);
+        let text = whole_seconds(seconds);
         text.trim_end_matches(" 0 s")
             .trim_end_matches(" 0 m")
             .to_owned()
@@ -180,205 +185,8 @@ fn round(seconds: f64) -> String {
     }
 }
 
-/// The timeline.
-#[component]
-pub(super) fn Timeline(task: Signal<TaskDetail>) -> impl IntoView {
-    let (live, prefs) = (Live::of_page(), Prefs::of_page());
-    let is_open = Memo::new(move |_| task.with(|task| task.attempts.last().is_some_and(is_open)));
-    let drawing = Memo::new(move |_| {
-        // The clock moves the drawing only while something is going on.
-        let now = if is_open.get() {
-            live.now.get()
-        } else {
-            Timestamp(0)
-        };
-        task.with(|task| draw(task, now))
-    });
-    let start =
-        move |at: Timestamp| clock_seconds(at, live.now.get_untracked(), prefs.offset_seconds(at));
-    let caption = Signal::derive(move || format!("to scale, {}", prefs.zone_name()));
-    let body = move || {
-        drawing.get().map(|drawing| {
-            let ticks = drawing.ticks.into_iter().map(tick).collect_view();
-            let lanes = drawing.lanes.into_iter().map(lane).collect_view();
-            view! {
-                <div class="timeline">
-                    <div class="timeline-axis" aria-hidden="true">
-                        <div class="timeline-track">
-                            <span class="timeline-tick" style="left:0">
-                                {start(drawing.start)}
-                            </span>
-                            {ticks}
-                        </div>
-                    </div>
-                    <ol class="timeline-lanes">{lanes}</ol>
-                </div>
-            }
-        })
-    };
-    let is_known = Memo::new(move |_| drawing.with(Option::is_some));
-    view! {
-        <Show when=move || is_known.get()>
-            <Card
-                title="Timeline"
-                caption=caption
-                class="timeline-card"
-                actions=Box::new(move || view! { <Legend drawing /> }.into_any())
-            >
-                {body}
-            </Card>
-        </Show>
-    }
-    .into_any()
-}
-
-/// What the colours of the bars mean, for those that are there.
-#[component]
-fn Legend(drawing: Memo<Option<Drawing>>) -> impl IntoView {
-    let states = Memo::new(move |_| {
-        let mut states: Vec<TaskState> = Vec::new();
-        drawing.with(|drawing| {
-            let lanes = drawing.iter().flat_map(|drawing| &drawing.lanes);
-            for lane in lanes.filter(|lane| lane.run.is_some()) {
-                if !states.contains(&lane.state) {
-                    states.push(lane.state.clone());
-                }
-            }
-        });
-        states
-    });
-    let has_waited = Memo::new(move |_| {
-        drawing.with(|drawing| {
-            let mut lanes = drawing.iter().flat_map(|drawing| &drawing.lanes);
-            lanes.any(|lane| lane.wait.is_some())
-        })
-    });
-    let key = |state: TaskState| {
-        let words = if state.is_running() {
-            "running".to_owned()
-        } else {
-            format!("ran, then {}", state.label().to_lowercase())
-        };
-        view! {
-            <span class="timeline-key">
-                <i class=format!("is-run run-{}", class_of(&state))></i>
-                {words}
-            </span>
-        }
-    };
-    view! {
-        <span class="timeline-legend">
-            {move || {
-                has_waited
-                    .get()
-                    .then(|| {
-                        view! {
-                            <span class="timeline-key">
-                                <i class="is-wait"></i>
-                                "waiting in worker"
-                            </span>
-                        }
-                    })
-            }}
-            {move || states.get().into_iter().map(key).collect_view()}
-        </span>
-    }
-    .into_any()
-}
-
-fn tick((percent, words): (f64, String)) -> impl IntoView {
-    view! {
-        <span class="timeline-tick" style:left=format!("{percent:.3}%")>
-            {words}
-        </span>
-    }
-    .into_any()
-}
-
-fn place(bar: Bar) -> String {
-    format!("left:{:.3}%;width:{:.3}%", bar.left, bar.width)
-}
-
-fn lane(lane: Lane) -> impl IntoView {
-    let state = class_of(&lane.state);
-    let sent = lane.sent.map(|at| {
-        view! { <i class="timeline-sent" style:left=format!("{at:.3}%") title="sent"></i> }
-    });
-    let hold = lane.hold.map(|hold| {
-        let words = (hold.bar.width >= 14.0).then(|| hold.label.clone());
-        view! {
-            <i
-                class="timeline-hold"
-                class:is-elbow=hold.is_elbow
-                style=place(hold.bar)
-                title=hold.label
-            >
-                {words}
-            </i>
-        }
-    });
-    let labels = labels(lane.wait.as_ref(), lane.run.as_ref());
-    let wait = lane
-        .wait
-        .map(|(bar, label)| view! { <i class="timeline-wait" style=place(bar) title=label></i> });
-    let run = lane.run.map(|(bar, label)| {
-        let class = format!("timeline-run run-{state}");
-        view! { <i class=class style=place(bar) title=label></i> }
-    });
-    view! {
-        <li class="timeline-lane">
-            <span class="timeline-name">"Attempt " {lane.number}</span>
-            <div class="timeline-track">{hold} {sent} {wait} {run} {labels}</div>
-            <span class=format!("timeline-outcome state-{state}")>{lane.outcome}</span>
-        </li>
-    }
-    .into_any()
-}
-
-/// The words under the bars: they meet where the run starts, unless that is
-/// too near an edge for one of them.
-fn labels(wait: Option<&(Bar, String)>, run: Option<&(Bar, String)>) -> AnyView {
-    const NEAR_LEFT: f64 = 18.0;
-    const NEAR_RIGHT: f64 = 84.0;
-    let at = |place: String, words: String| {
-        view! {
-            <span class="timeline-words" style=place>
-                {words}
-            </span>
-        }
-    };
-    let from = |left: f64| format!("left:{left:.3}%");
-    let until = |end: f64| format!("right:{:.3}%", (100.0 - end).max(0.0));
-    match (wait, run) {
-        (Some((_, waited)), Some((bar, ran))) if bar.left > NEAR_LEFT && bar.left < NEAR_RIGHT => {
-            let waited = at(
-                format!("{};padding-right:3px", until(bar.left)),
-                waited.clone(),
-            );
-            let ran = at(format!("{};padding-left:3px", from(bar.left)), ran.clone());
-            (waited, ran).into_any()
-        }
-        (Some((first, waited)), Some((last, ran))) => {
-            let words = format!("{waited}, {ran}");
-            if last.left <= NEAR_LEFT {
-                at(from(first.left), words).into_any()
-            } else {
-                at(until(last.end()), words).into_any()
-            }
-        }
-        (Some((bar, words)), None) | (None, Some((bar, words))) => {
-            if bar.left <= NEAR_RIGHT {
-                at(from(bar.left), words.clone()).into_any()
-            } else {
-                at(until(bar.end()), words.clone()).into_any()
-            }
-        }
-        (None, None) => ().into_any(),
-    }
-}
-
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::pages::task) mod tests {
     use super::*;
     use model::TaskSummary;
 
