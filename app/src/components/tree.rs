@@ -47,7 +47,7 @@ fn node(key: Option<String>, value: &Value, depth: usize) -> AnyView {
     if items.is_empty() || depth >= DEEPEST {
         return view! {
             <div class="tree-leaf">
-                {name} <span class=scalar_class(value)>{value.to_string()}</span>
+                {name} <span class=scalar_class(value)>{hide_passwords(&value.to_string())}</span>
             </div>
         }
         .into_any();
@@ -91,6 +91,32 @@ fn scalar_class(value: &Value) -> &'static str {
     }
 }
 
+/// Hides the password in every address within `text`. Celery masks its own
+/// settings (`celery/app/utils.py`, `filter_hidden_settings`), but not the
+/// addresses in those of extensions, such as `redbeat_redis_url`.
+fn hide_passwords(text: &str) -> String {
+    const MASK: &str = "********";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let is_end =
+            |letter: char| matches!(letter, '/' | '?' | '#' | '"') || letter.is_whitespace();
+        let (authority, tail) = after.split_at(after.find(is_end).unwrap_or(after.len()));
+        match authority.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') => {
+                let user = user.split(':').next().unwrap_or_default();
+                out.push_str(&format!("{user}:{MASK}@{host}"));
+            }
+            _ => out.push_str(authority),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The first items of a node, for when it is folded.
 fn hint(value: &Value) -> String {
     let words: Vec<String> = match value {
@@ -98,7 +124,7 @@ fn hint(value: &Value) -> String {
         Value::Array(items) => items.iter().take(8).map(Value::to_string).collect(),
         _ => Vec::new(),
     };
-    let words = words.join(", ");
+    let words = hide_passwords(&words.join(", "));
     match words.char_indices().nth(HINT) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
@@ -109,6 +135,26 @@ fn hint(value: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn no_password_of_an_address_is_shown() {
+        for (text, shown) in [
+            (
+                "redis://:geheim@host:6379/0",
+                "redis://:********@host:6379/0",
+            ),
+            (
+                "a redis://u:p@h, b amqp://u:p@i//",
+                "a redis://u:********@h, b amqp://u:********@i//",
+            ),
+            ("redis://u:p@ss@h", "redis://u:********@h"),
+            ("redis://user@host/1", "redis://user@host/1"),
+            ("https://example.org/a:b@c", "https://example.org/a:b@c"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(hide_passwords(text), shown);
+        }
+    }
 
     #[test]
     fn a_hint_names_the_first_items_and_is_cut_between_characters() {

@@ -31,8 +31,17 @@ pub fn QueuesPage() -> impl IntoView {
         View::Queues(list) => Some(list.clone()),
         _ => None,
     });
+    let caption = Memo::new(move |_| picture.data.with(|list| list.as_ref().map(caption)));
+    let polled = Memo::new(move |_| picture.data.with(|list| list.as_ref()?.polled));
     view! {
         <Title text="Queues" />
+        <div class="page-head">
+            <h1>"Queues"</h1>
+            <span class="page-caption">
+                {caption}
+                {move || polled.get().map(|at| view! { ", read " <Ago at /> })}
+            </span>
+        </div>
         {when_ready(picture, content)}
     }
     .into_any()
@@ -40,7 +49,6 @@ pub fn QueuesPage() -> impl IntoView {
 
 fn content(list: Signal<QueueList>) -> impl IntoView {
     let query = use_query_map();
-    let caption = Memo::new(move |_| list.with(caption));
     let polled = Memo::new(move |_| list.with(|list| list.polled));
     let is_empty = Memo::new(move |_| list.with(|list| list.rows.is_empty()));
     let steps = Memo::new(move |_| list.with(steps));
@@ -50,13 +58,6 @@ fn content(list: Signal<QueueList>) -> impl IntoView {
     });
     let has_redis = Memo::new(move |_| list.with(|list| list.redis.is_some()));
     view! {
-        <div class="page-head">
-            <h1>"Queues"</h1>
-            <span class="page-caption">
-                {caption}
-                {move || polled.get().map(|at| view! { ", read " <Ago at /> })}
-            </span>
-        </div>
         <Show
             when=move || !is_empty.get()
             fallback=move || {
@@ -96,6 +97,9 @@ fn NoQueues(polled: bool) -> impl IntoView {
 }
 
 fn caption(list: &QueueList) -> String {
+    if list.polled.is_none() {
+        return "not read yet".to_owned();
+    }
     let ready: u64 = list.rows.iter().map(|queue| queue.ready).sum();
     format!(
         "{} ready, {} unacked, {}",
@@ -149,6 +153,7 @@ pub(super) mod tests {
         QueueList {
             rows,
             unacked: 612,
+            polled: Some(model::Timestamp(0)),
             ..QueueList::default()
         }
     }
@@ -157,6 +162,7 @@ pub(super) mod tests {
     fn the_caption_sums_up() {
         let list = list(vec![queue("a", 8_400), queue("b", 12)]);
         assert_eq!(caption(&list), "8,412 ready, 612 unacked, 2 queues");
+        assert_eq!(caption(&QueueList::default()), "not read yet");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) struct Request {
     /// The process that runs it.
     pub(super) pid: Option<u64>,
     /// The routing key it came with, on Redis mostly the queue.
-    pub(super) routing_key: Option<QueueName>,
+    pub(super) routing_key: Option<String>,
     /// Whether the broker delivered it before.
     pub(super) is_redelivered: bool,
 }
@@ -241,7 +241,7 @@ fn request(item: &Value) -> Option<Request> {
         routing_key: delivery
             .and_then(|info| info.get("routing_key")?.as_str())
             .filter(|key| !key.is_empty())
-            .map(QueueName::from),
+            .map(str::to_owned),
         is_redelivered: delivery
             .and_then(|info| info.get("redelivered")?.as_bool())
             .unwrap_or(false),

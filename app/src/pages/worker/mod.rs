@@ -7,7 +7,7 @@ mod tasks;
 
 use crate::{
     components::{
-        empty::{Empty, StaleRow, when_ready},
+        empty::{Empty, Skeleton, StaleRow, when_ready},
         facts::{Fact, Facts},
         icon::{Glyph, Icon},
         state_badge::WorkerBadge,
@@ -15,7 +15,7 @@ use crate::{
         time::Ago,
     },
     format, links,
-    live::{Live, picture},
+    live::{Live, picture_of},
     pages::workers::worker_name,
     server_fns,
 };
@@ -83,8 +83,11 @@ pub fn WorkerPage() -> impl IntoView {
         WorkerName::from(name)
     });
     let topic = Signal::derive(move || Topic::Worker(name.get()));
-    let picture = picture(topic, |view| match view {
-        View::Worker(worker) => Some(worker.clone()),
+    let picture = picture_of(topic, |topic, view| match (topic, view) {
+        (Topic::Worker(name), View::Worker(worker)) => Some(Shown {
+            name: name.clone(),
+            worker: worker.clone(),
+        }),
         _ => None,
     });
     view! {
@@ -94,30 +97,46 @@ pub fn WorkerPage() -> impl IntoView {
             <Icon glyph=Glyph::ChevronRight />
             <span class="mono">{move || name.get().to_string()}</span>
         </nav>
-        {when_ready(picture, move |worker| content(name, worker))}
+        {when_ready(picture, move |shown| content(name, shown))}
     }
     .into_any()
 }
 
-fn content(name: Memo<WorkerName>, worker: Signal<Option<Box<WorkerDetail>>>) -> impl IntoView {
-    let is_known = Memo::new(move |_| worker.with(Option::is_some));
-    move || {
-        let first = is_known.get().then(|| worker.get_untracked()).flatten();
-        match first {
-            Some(first) => {
-                let newest = Memo::new(move |_| worker.get().unwrap_or_else(|| first.clone()));
-                known(name, newest).into_any()
-            }
-            None => {
-                server_fns::set_status(404);
-                unknown(name).into_any()
-            }
+/// A worker, unless it is not known, and the name that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    name: WorkerName,
+    worker: Option<Box<WorkerDetail>>,
+}
+
+fn content(name: Memo<WorkerName>, shown: Signal<Shown>) -> impl IntoView {
+    // Whether the picture is of the worker in the address, and whether there is one.
+    let form =
+        Memo::new(move |_| shown.with(|shown| (shown.name == name.get(), shown.worker.is_some())));
+    move || match (
+        form.get(),
+        shown.with_untracked(|shown| shown.worker.clone()),
+    ) {
+        ((false, _), _) => view! { <Skeleton /> }.into_any(),
+        ((true, _), Some(first)) => {
+            let newest = move |_: Option<&Box<WorkerDetail>>| {
+                let worker = shown.with(|shown| shown.worker.clone());
+                worker.unwrap_or_else(|| first.clone())
+            };
+            known(name, Memo::new(newest)).into_any()
+        }
+        ((true, _), None) => {
+            server_fns::set_status(404);
+            unknown(name).into_any()
         }
     }
 }
 
 fn unknown(name: Memo<WorkerName>) -> impl IntoView {
     view! {
+        <div class="page-head">
+            <h1>{move || worker_name(&name.get())}</h1>
+        </div>
         <div class="card">
             <Empty title=Signal::derive(move || format!("No worker is called {}", name.get()))>
                 <p>

@@ -153,9 +153,6 @@ fn reserved_row(task: &Request) -> AnyView {
 }
 
 fn row(task: &Request, last: AnyView) -> AnyView {
-    let queue = task.routing_key.as_ref().map(|key| {
-        view! { <a href=links::tasks_of_queue(key)>{key.to_string()}</a> }
-    });
     view! {
         <tr>
             <td class="col-name">
@@ -169,7 +166,7 @@ fn row(task: &Request, last: AnyView) -> AnyView {
             <td class="col-args mono" title=task.args.clone()>
                 {task.args.clone()}
             </td>
-            <td class="col-queue">{queue}</td>
+            <td class="col-queue">{task.routing_key.clone()}</td>
             <td class="is-number col-last">{last}</td>
         </tr>
     }

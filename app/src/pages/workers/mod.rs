@@ -36,8 +36,13 @@ pub fn WorkersPage() -> impl IntoView {
         View::Workers(list) => Some(list.clone()),
         _ => None,
     });
+    let caption = Memo::new(move |_| picture.data.with(|list| list.as_ref().map(caption)));
     view! {
         <Title text="Workers" />
+        <div class="page-head">
+            <h1>"Workers"</h1>
+            <span class="page-caption">{caption}</span>
+        </div>
         {when_ready(picture, content)}
     }
     .into_any()
@@ -48,12 +53,7 @@ fn content(list: Signal<WorkerList>) -> impl IntoView {
     let arrangement =
         Memo::new(move |_| query.with(|query| Arrangement::from_query(|key| query.get_str(key))));
     let is_empty = Memo::new(move |_| list.with(|list| list.rows.is_empty()));
-    let caption = Memo::new(move |_| list.with(caption));
     view! {
-        <div class="page-head">
-            <h1>"Workers"</h1>
-            <span class="page-caption">{caption}</span>
-        </div>
         <Show when=move || !is_empty.get() fallback=move || view! { <FirstSteps list /> }>
             <Filters list arrangement />
             <Table list arrangement />
