@@ -25,7 +25,7 @@ impl Stream {
             let text = event.data().as_string().unwrap_or_default();
             on_frame(serde_json::from_str(&text));
         });
-        let on_error = Closure::new(move || on_break());
+        let on_error = Closure::new(on_break);
         source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         Ok(Self {

@@ -58,12 +58,10 @@ pub fn TaskPage() -> impl IntoView {
     }
     // Which page is drawn; its content changes through signals.
     let form = Memo::new(move |_| {
-        data.with(
-            |shown| match shown.as_ref().filter(|shown| shown.id == id.get()) {
-                Some(shown) => Some((shown.id.clone(), shown.detail.is_some())),
-                None => None,
-            },
-        )
+        data.with(|shown| {
+            let shown = shown.as_ref().filter(|shown| shown.id == id.get());
+            shown.map(|shown| (shown.id.clone(), shown.detail.is_some()))
+        })
     });
     let short = move || format::short_id(id.get().as_str());
     view! {

@@ -94,6 +94,12 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
             None => absent("none"),
         }
     };
+    // Every task was sent; only its event may be missing.
+    let sent_at = Memo::new(move |_| task.with(|task| task.summary.sent));
+    let sent = move || match sent_at.get() {
+        Some(at) => view! { <Time at=Some(at) /> }.into_any(),
+        None => unknown(),
+    };
     let name = move || task.with(|task| text(task.summary.name.as_ref().map(ToString::to_string)));
     // An empty name is AMQP's default exchange, which Celery's Redis transport also writes.
     let exchange = move || match task.with(|task| task.exchange.clone()) {
@@ -118,7 +124,7 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
         <Card title="Fields">
             <FactList>
                 <Fact label="Task type">{name}</Fact>
-                <Fact label="Sent">{row(|task| task.summary.sent)}</Fact>
+                <Fact label="Sent">{sent}</Fact>
                 <Fact label="Received">{row(|task| task.summary.received)}</Fact>
                 <Fact label="Started">{row(|task| task.summary.started)}</Fact>
                 <Fact label="Finished">{row(|task| task.summary.finished)}</Fact>
