@@ -2,11 +2,13 @@
 
 use super::{
     card::Tag,
+    empty::stale,
     icon::{Glyph, Icon},
     state_badge::StateGlyph,
 };
+use crate::live::Live;
 use leptos::prelude::*;
-use model::{Attention, Severity, TaskState};
+use model::{Attention, BrokerState, Severity, TaskState};
 
 /// Items shown before the rest is folded.
 const SHOWN: usize = 5;
@@ -18,10 +20,28 @@ pub fn AttentionList(
     #[prop(into)]
     items: Signal<Vec<Attention>>,
 ) -> impl IntoView {
+    let live = Live::of_page();
+    let stale = stale();
+    let is_known = Memo::new(move |_| {
+        let is_up = live.pulse.with(|pulse| {
+            let broker = pulse.as_ref().map(|pulse| &pulse.broker);
+            matches!(broker, Some(BrokerState::Up { .. }))
+        });
+        is_up && stale.with(Option::is_none)
+    });
     view! {
         {move || {
             items
                 .with(|items| {
+                    if items.is_empty() && !is_known.get() {
+                        return view! {
+                            <p class="attention-none">
+                                <StateGlyph state=TaskState::Pending />
+                                "Not known while the broker does not answer."
+                            </p>
+                        }
+                            .into_any();
+                    }
                     if items.is_empty() {
                         return view! {
                             <p class="attention-none">

@@ -29,9 +29,12 @@ pub struct Line {
 }
 
 impl Line {
-    /// Returns counts that were read every ten seconds, the last one at `end`.
-    pub fn of_polls(counts: &[u64], end: Timestamp) -> Self {
-        let points = counts.iter().rev().enumerate().map(|(ago, count)| {
+    /// Returns counts that were noted every ten seconds, followed by the one
+    /// that was read at `end`. When exactly they were noted is not known, so
+    /// points may stand up to ten seconds too early: less than a pixel or two.
+    pub fn of_polls(noted: &[u64], newest: Option<u64>, end: Timestamp) -> Self {
+        let counts = newest.iter().chain(noted.iter().rev());
+        let points = counts.enumerate().map(|(ago, count)| {
             let time = end.plus_seconds(-(ago as f64) * STRETCH_SECONDS);
             (time, Some(*count as f64))
         });
@@ -163,9 +166,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_poll_stands_at_the_end() {
+    fn the_newest_count_stands_at_the_end() {
         let end = Timestamp(7_200_000_000);
-        let line = Line::of_polls(&[3, 5], end);
+        let line = Line::of_polls(&[3], Some(5), end);
         let expected = [(Timestamp(7_190_000_000), Some(3.0)), (end, Some(5.0))];
         assert_eq!(line.points, expected);
         assert_eq!(line.window.start, Timestamp(3_600_000_000));

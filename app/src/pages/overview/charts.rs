@@ -79,7 +79,8 @@ pub(super) fn TrendCards(
     let wait = Memo::new(move |_| {
         overview.with(|overview| minutes(overview, &overview.wait_trend, "p95"))
     });
-    let depth = Memo::new(move |_| overview.with(|o| Line::of_polls(&o.queued_trend, end(o))));
+    let depth =
+        Memo::new(move |_| overview.with(|o| Line::of_polls(&o.queued_trend, o.queued, end(o))));
     view! {
         <div class="overview-trend">
             <Card title="Run time" caption="p95 by minute">

@@ -29,10 +29,11 @@ pub(super) fn DepthCard(
                 .rows
                 .iter()
                 .find(|queue| chosen.with(|chosen| chosen.as_ref() == Some(&queue.name)));
-            let depth = queue
+            let noted = queue
                 .map(|queue| queue.depth.as_slice())
                 .unwrap_or_default();
-            Line::of_polls(depth, list.polled.or(now).unwrap_or(Timestamp(0)))
+            let end = list.polled.or(now).unwrap_or(Timestamp(0));
+            Line::of_polls(noted, queue.map(|queue| queue.ready), end)
         })
     });
     let title = Signal::derive(move || {

@@ -258,10 +258,14 @@ fn arguments(item: &Value) -> String {
     }
 }
 
-/// `celery.concurrency.prefork:TaskPool` is called prefork.
+/// `celery.concurrency.prefork:TaskPool` is called prefork, as on the command line;
+/// only the threads' module has another name (`celery/concurrency/__init__.py`, `ALIASES`).
 fn pool_kind(implementation: &str) -> String {
     let module = implementation.split(':').next().unwrap_or(implementation);
-    module.rsplit('.').next().unwrap_or(module).to_owned()
+    match module.rsplit('.').next().unwrap_or(module) {
+        "thread" => "threads".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn parse_time(text: &str) -> Option<Timestamp> {
@@ -343,6 +347,7 @@ mod tests {
         };
         let pool = pool(&inspection);
         assert_eq!(pool.kind.as_deref(), Some("prefork"));
+        assert_eq!(pool_kind("celery.concurrency.thread:TaskPool"), "threads");
         assert_eq!(pool.processes, [20988, 21056]);
         assert_eq!(pool.max_tasks_per_child, None);
         assert_eq!((pool.soft_limit, pool.hard_limit), (None, Some(5.0)));

@@ -313,7 +313,8 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
     };
     let uptime = Memo::new(move |_| {
         summary.with(|worker| match (worker.status, worker.started) {
-            (WorkerStatus::Online, Some(started)) => {
+            // While the broker is silent nobody knows whether it still runs.
+            (WorkerStatus::Online, Some(started)) if live.is_broker_up() => {
                 format::whole_seconds(live.now.get().seconds_since(started))
             }
             (WorkerStatus::Offline, _) => "stopped".to_owned(),

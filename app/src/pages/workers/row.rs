@@ -56,7 +56,8 @@ pub(super) fn WorkerRow(
     let is_odd_version = Memo::new(move |_| fleet.with(|fleet| fleet.is_odd(&version.get())));
     let uptime = Memo::new(move |_| {
         worker.with(|worker| match (worker.status, worker.started) {
-            (WorkerStatus::Online, Some(started)) => {
+            // While the broker is silent nobody knows whether it still runs.
+            (WorkerStatus::Online, Some(started)) if live.is_broker_up() => {
                 format::whole_seconds(live.now.get().seconds_since(started))
             }
             (WorkerStatus::Offline, _) => String::new(),
