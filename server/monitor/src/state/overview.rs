@@ -125,14 +125,17 @@ impl State {
                 name: Some(name.as_str().into()),
                 ..TaskQuery::default()
             };
+            // The end of a name tells types apart, and titles are cut at their end.
+            let (module, function) = name.rsplit_once('.').unwrap_or(("", &name));
+            let share = figures.failed as f64 / figures.finished as f64 * 100.0;
+            let of = format!("{share:.0} % of {} finished", figures.finished);
             list.push(Attention {
                 severity: Severity::Failing,
-                title: format!("{name}: {} failed in 5 min", figures.failed),
-                evidence: format!(
-                    "{:.0} % of {} finished",
-                    figures.failed as f64 / figures.finished as f64 * 100.0,
-                    figures.finished
-                ),
+                title: format!("{function}: {} failed in 5 min", figures.failed),
+                evidence: match module {
+                    "" => of,
+                    module => format!("{of}, in {module}"),
+                },
                 href: format!("/tasks?{}", query.to_query_string()),
             });
         }
