@@ -33,7 +33,7 @@ pub(crate) async fn stream(
         let frame = subscription.next().await?;
         Some((to_event(&frame), subscription))
     });
-    let events = frames.take_until(state.stop.cancelled_owned());
+    let events = frames.fuse().take_until(state.stop.cancelled_owned());
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     // nginx would otherwise hold events back until a buffer is full.
     let headers = [(HeaderName::from_static("x-accel-buffering"), "no")];

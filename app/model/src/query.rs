@@ -167,7 +167,10 @@ impl TaskQuery {
         text("name", self.name.as_ref().map(TaskName::as_str));
         text("worker", self.worker.as_ref().map(WorkerName::as_str));
         text("queue", self.queue.as_ref().map(QueueName::as_str));
-        text("search", Some(self.search.as_str()).filter(|s| !s.is_empty()));
+        text(
+            "search",
+            Some(self.search.as_str()).filter(|s| !s.is_empty()),
+        );
         let time = |time: Timestamp| format!("{}", time.as_seconds());
         if let Some(start) = self.received_start {
             pairs.push(("received_start", time(start)));

@@ -154,9 +154,12 @@ pub struct TaskSummary {
 }
 
 impl TaskSummary {
-    /// Returns the seconds between received and started.
+    /// Returns the seconds that it waited for a slot: from received to
+    /// started, less the time that the worker held it for its ETA.
     pub fn wait_seconds(&self) -> Option<f64> {
-        Some(self.started?.seconds_since(self.received?).max(0.0))
+        let received = self.received?;
+        let ready = self.eta.map_or(received, |eta| eta.max(received));
+        Some(self.started?.seconds_since(ready).max(0.0))
     }
 }
 

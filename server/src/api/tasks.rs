@@ -9,7 +9,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use model::{TaskDetail, TaskName, TaskQuery, TaskSort, TaskState, Timestamp};
 use monitor::Monitor;
 use serde::Serialize;
@@ -137,6 +137,8 @@ fn object(tasks: Vec<TaskDetail>) -> Response {
         let rest: Option<(vec::IntoIter<TaskDetail>, bool)> = (!is_last).then_some((tasks, false));
         Some((Ok::<_, Infallible>(Bytes::from(chunk)), rest))
     });
+    // Compression asks once more after the end, which `unfold` does not stand.
+    let chunks = chunks.fuse();
     let headers = [(header::CONTENT_TYPE, "application/json")];
     (headers, Body::from_stream(chunks)).into_response()
 }

@@ -1,6 +1,6 @@
 //! What holds for every path: errors, methods, headers, compression, pages.
 
-use crate::support::{dashboard::Dashboard, redis::Redis};
+use crate::support::{dashboard::Dashboard, events::replay, redis::Redis};
 use axum::http::{Method, StatusCode};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +124,16 @@ async fn every_answer_carries_the_protective_headers() {
 async fn pages_and_json_are_compressed_for_those_who_ask() {
     let redis = Redis::start();
     let dashboard = Dashboard::start(&redis).await;
-    for path in ["/", "/api/v1/snapshot?topic=overview", "/metrics"] {
+    replay(&mut redis.connection(), "retried");
+    dashboard
+        .until("/api/tasks", |answer| answer.text().contains("SUCCESS"))
+        .await;
+    for path in [
+        "/",
+        "/api/v1/snapshot?topic=overview",
+        "/metrics",
+        "/api/tasks",
+    ] {
         let plain = dashboard.get(path).await;
         assert!(plain.headers.get("content-encoding").is_none(), "{path}");
         let headers = [("accept-encoding", "gzip, br")];

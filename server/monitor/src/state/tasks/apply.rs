@@ -58,7 +58,7 @@ pub(crate) struct Outcome {
     pub(crate) ended: Option<Ended>,
     /// Its run time in seconds.
     pub(crate) runtime: Option<f64>,
-    /// Seconds from received to started, when `task-started` completes the pair.
+    /// Seconds waited for a slot, when `task-started` ends the wait.
     pub(crate) wait: Option<f64>,
 }
 
@@ -297,7 +297,7 @@ impl Tasks {
                 attempt.started = origin.at;
                 (attempt.worker, attempt.pid) = (origin.worker, origin.pid);
                 if attempt.received != NO_TIME {
-                    return Some(seconds(attempt.received, origin.at));
+                    return Some(waited(attempt.received, attempt.eta, origin.at));
                 }
             }
             return None;
@@ -325,13 +325,13 @@ impl Tasks {
         let (segment, at) = self.segment_mut(task);
         segment.started[at] = origin.at;
         (segment.worker[at], segment.rest[at].pid) = (origin.worker, origin.pid);
-        let received = segment.received[at];
+        let (received, eta) = (segment.received[at], segment.rest[at].eta);
         if segment.finished[at] == NO_TIME {
             self.set_state(task, code::STARTED);
         } else {
             self.fill_runtime(task);
         }
-        (received != NO_TIME).then(|| seconds(received, origin.at))
+        (received != NO_TIME).then(|| waited(received, eta, origin.at))
     }
 
     /// The worker's main process buffers `task-started` for a moment, in which
@@ -614,6 +614,11 @@ fn reason_of(ended: Ended, event: &EventRef<'_>) -> Option<String> {
         Ended::Rejected => Some("rejected".to_owned()),
         _ => None,
     }
+}
+
+/// Returns how long a task waited for a slot; the time until its ETA is none of that.
+fn waited(received: i64, eta: i64, started: i64) -> f64 {
+    seconds(received.max(eta), started)
 }
 
 fn seconds(from: i64, to: i64) -> f64 {

@@ -515,7 +515,11 @@ impl Order {
             TaskSort::Retries => Some(u64::from(segment.retries[at])),
             TaskSort::Wait => micros(segment.started[at])
                 .zip(micros(segment.received[at]))
-                .map(|(started, received)| started.saturating_sub(received)),
+                // As `TaskSummary::wait_seconds` has it; NO_TIME is the smallest time.
+                .map(|(started, received)| {
+                    let eta = segment.rest[at].eta.max(NO_TIME) as u64;
+                    started.saturating_sub(received.max(eta))
+                }),
             // Bits of a float that is not negative sort like the float.
             TaskSort::Runtime => segment
                 .has(at, flag::HAS_RUNTIME)

@@ -404,6 +404,28 @@ fn a_retry_whose_sent_overtakes_the_buffered_started_keeps_both_attempts_apart()
 }
 
 #[test]
+fn time_held_for_an_eta_is_no_wait() {
+    let mut state = state(1000);
+    let id = id(1);
+    let eta = "2027-01-15T08:00:05+00:00";
+    publish(
+        &mut state,
+        &event("task-received", &id, 0, json!({"retries": 0, "eta": eta})),
+        at(0),
+    );
+    publish(
+        &mut state,
+        &event("task-started", &id, 5200, json!({})),
+        at(5200),
+    );
+    let row = task(&state, &id).summary;
+    assert_eq!(row.eta, Some(at(5000)));
+    assert_eq!(row.wait_seconds(), Some(0.2));
+    let wait = state.overview(at(6000)).wait_p95.expect("one task waited");
+    assert!((wait / 0.2 - 1.0).abs() < 0.03, "{wait}");
+}
+
+#[test]
 fn a_success_told_by_the_process_that_runs_it_is_not_given_to_the_redelivery() {
     let mut state = state(1000);
     let id = id(1);
