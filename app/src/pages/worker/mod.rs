@@ -142,9 +142,11 @@ fn unknown(name: Memo<WorkerName>) -> impl IntoView {
                 <p>
                     "Celeriac has seen no heartbeat and no answer of it since it started. A worker appears within seconds of its start."
                 </p>
-                <a class="button" href="/workers">
-                    "All workers"
-                </a>
+                <div class="empty-acts">
+                    <a class="button" href="/workers">
+                        "All workers"
+                    </a>
+                </div>
             </Empty>
         </div>
     }

@@ -297,9 +297,11 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
                 fallback=move || {
                     view! {
                         <Empty title=Signal::derive(what)>
-                            <a class="button" href=all>
-                                "Show all workers"
-                            </a>
+                            <div class="empty-acts">
+                                <a class="button" href=all>
+                                    "Show all workers"
+                                </a>
+                            </div>
                         </Empty>
                     }
                 }
