@@ -12,8 +12,10 @@ pub struct QueueSummary {
     pub ready: u64,
     /// Messages waiting by priority step, in the order workers take them: `(step, messages)`.
     pub steps: Vec<(u8, u64)>,
-    /// Workers online that consume it.
+    /// Workers online that consume it, as far as they were asked.
     pub consumers: Vec<WorkerName>,
+    /// Whether every worker online has told its queues; until then the list may be too short.
+    pub are_consumers_known: bool,
     /// `ready` at each of the last polls, oldest first, one every 10 s, at most 360.
     pub depth: Vec<u64>,
     /// Tasks sent to it per second over the last minute, by `task-sent` events; unknown if clients send none.

@@ -94,6 +94,7 @@ prop_compose! {
             ready,
             steps: vec![(0, ready)],
             consumers: Vec::new(),
+            are_consumers_known: true,
             depth,
             sent_per_second: None,
         }

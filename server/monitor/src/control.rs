@@ -123,7 +123,7 @@ impl Control {
             self.reader.read().online_workers().into_iter().collect();
         let workers: BTreeSet<WorkerName> = self
             .watched
-            .names()
+            .take_names()
             .intersection(&online)
             .cloned()
             .collect();

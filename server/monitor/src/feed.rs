@@ -37,12 +37,25 @@ const PULSE_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watched {
     workers: Arc<Mutex<HashMap<WorkerName, usize>>>,
+    /// Workers that somebody looked at once, without a live view.
+    glanced_at: Arc<Mutex<BTreeSet<WorkerName>>>,
     news: Arc<Notify>,
 }
 
 impl Watched {
-    pub(crate) fn names(&self) -> BTreeSet<WorkerName> {
-        self.workers.lock().keys().cloned().collect()
+    /// Returns the workers that are watched or were glanced at since the last call.
+    pub(crate) fn take_names(&self) -> BTreeSet<WorkerName> {
+        let mut names = std::mem::take(&mut *self.glanced_at.lock());
+        names.extend(self.workers.lock().keys().cloned());
+        names
+    }
+
+    /// Notes that somebody looked at a worker: the next look finds answers.
+    fn glance(&self, worker: &WorkerName) {
+        let is_watched = self.workers.lock().contains_key(worker);
+        if !is_watched && self.glanced_at.lock().insert(worker.clone()) {
+            self.news.notify_one();
+        }
     }
 
     /// Returns when somebody began to look at a worker.
@@ -253,6 +266,11 @@ impl Monitor {
         };
         let now = clock::now();
         let state = self.reader().read();
+        if let Topic::Worker(name) = topic
+            && state.worker(name).is_some()
+        {
+            self.watched().glance(name);
+        }
         let view = match topic {
             Topic::Overview => View::Overview(Box::new(state.overview(now))),
             Topic::Tasks(query) => View::Tasks(state.task_page(query, &search)),

@@ -259,6 +259,10 @@ impl Monitor {
         self.inner.reader.read().metrics(clock::now())
     }
 
+    pub(crate) fn watched(&self) -> &Watched {
+        &self.inner.control.watched
+    }
+
     pub(crate) fn reader(&self) -> &StateReader {
         &self.inner.reader
     }

@@ -144,6 +144,7 @@ pub(super) mod tests {
             ready,
             steps: vec![(0, ready), (3, 0)],
             consumers: Vec::new(),
+            are_consumers_known: true,
             depth: Vec::new(),
             sent_per_second: None,
         }

@@ -198,15 +198,17 @@ fn QueueRow(
         rate.map_or_else(|| "unknown".to_owned(), format::rate_value)
     };
     let is_sent_known = move || queue.with(|queue| queue.sent_per_second.is_some());
+    let are_known = Memo::new(move |_| queue.with(|queue| queue.are_consumers_known));
     let workers = move || {
         consumers.with(|consumers| match consumers.len() {
-            0 => "none".to_owned(),
+            0 if are_known.get() => "none".to_owned(),
+            0 => "unknown".to_owned(),
             count => format::thousands(count as u64),
         })
     };
     let workers_class = move || match (consumers.with(Vec::is_empty), ready.get()) {
-        (true, 1..) => "is-number col-workers tone-bad",
-        (true, 0) => "is-number col-workers quiet",
+        (true, 1..) if are_known.get() => "is-number col-workers tone-bad",
+        (true, _) => "is-number col-workers quiet",
         (false, _) => "is-number col-workers",
     };
     let workers_title = move || {

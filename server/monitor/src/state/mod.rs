@@ -357,7 +357,9 @@ impl State {
 
     pub(crate) fn queue_list(&self) -> QueueList {
         let consumers = self.workers.consumers(&self.names);
-        self.queues.list(&self.names, &consumers, &self.queue_rates)
+        let are_known = self.workers.knows_all_queues();
+        self.queues
+            .list(&self.names, &consumers, are_known, &self.queue_rates)
     }
 
     /// Returns the names of queues that only events and workers tell of.

@@ -179,12 +179,9 @@ impl State {
     }
 
     fn unconsumed_queues(&self, list: &mut Vec<Attention>) {
-        // Until every worker has told its queues, silence proves nothing.
-        if !self.workers.knows_all_queues() {
-            return;
-        }
         for queue in self.queue_list().rows {
-            if queue.ready > 0 && queue.consumers.is_empty() {
+            // Until every worker has told its queues, silence proves nothing.
+            if queue.ready > 0 && queue.are_consumers_known && queue.consumers.is_empty() {
                 let noun = if queue.ready == 1 {
                     "message"
                 } else {

@@ -79,6 +79,7 @@ impl Queues {
         &self,
         names: &Names,
         consumers: &HashMap<QueueName, Vec<WorkerName>>,
+        are_consumers_known: bool,
         rates: &HashMap<u32, f64>,
     ) -> QueueList {
         let Some((polled, reading)) = &self.reading else {
@@ -92,6 +93,7 @@ impl Queues {
                 ready: sum(steps),
                 steps: steps.clone(),
                 consumers: consumers.get(name).cloned().unwrap_or_default(),
+                are_consumers_known,
                 depth: self
                     .depth
                     .get(name)
