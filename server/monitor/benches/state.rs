@@ -185,7 +185,7 @@ fn life(number: usize, at: i64) -> [String; 4] {
     let described = format!(
         r#""name": "shop.module{kind}.tasks.do_something_useful_{kind}", "args": "('user{number}@example.org', {number}, 'welcome/v7')", "kwargs": "{{'order_id': {number}, 'locale': 'de_DE', 'context': {{'first_name': 'Lena', 'trial_days': 14}}}}", "root_id": "{id}", "parent_id": null, "retries": 0, "eta": null, "expires": null"#
     );
-    let ended = if number % 20 == 0 {
+    let ended = if number.is_multiple_of(20) {
         format!(
             r#"{{{}, "exception": "ConnectionError('refused {number}')", "traceback": "Traceback (most recent call last):\n  File \"tasks.py\", line 8\nConnectionError: refused", "type": "task-failed"}}"#,
             common(90_000)
