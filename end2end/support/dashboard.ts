@@ -54,9 +54,16 @@ export class Dashboard {
   }
 
   async get<T>(path: string): Promise<T> {
-    const response = await fetch(`${this.url}${path}`);
+    const response = await fetch(`${this.url}${path}`).catch((cause: unknown) => {
+      throw new Error(`GET ${path}: no answer; the end of the log:\n${this.log.slice(-4_000)}`, { cause });
+    });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
+  }
+
+  /** Waits until it has seen an event of this task. */
+  async knows(task: string): Promise<void> {
+    await until(`the dashboard to know task ${task}`, async () => (await fetch(`${this.url}/api/task/info/${task}`)).ok || undefined);
   }
 
   /** Ends it as the kernel would end a process out of memory. */
@@ -69,6 +76,11 @@ export class Dashboard {
     this.before += this.program.output;
     this.program = launch(this.options, this.dir, Number(new URL(this.url).port));
     await listening(this.program);
+  }
+
+  /** Panics since the start, each by the line that names its place. */
+  get panics(): string[] {
+    return this.log.match(/^.* panicked at .*$/gm) ?? [];
   }
 
   get log(): string {

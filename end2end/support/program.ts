@@ -96,7 +96,7 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>, 
       const answer = await ask();
       if (answer !== undefined) return answer;
     } catch (error) {
-      last = String(error);
+      last = error instanceof Error && error.cause ? `${error}: ${error.cause}` : String(error);
     }
     await pause(100);
   }

@@ -61,7 +61,9 @@ export const test = base.extend<TestFixtures, WorkerOptions & WorkerFixtures>({
 
   evidence: [
     async ({ stack, dashboard }, use, testInfo) => {
+      const before = dashboard.panics.length;
       await use();
+      expect.soft(dashboard.panics.slice(before), "panics of the dashboard").toEqual([]);
       if (testInfo.status !== testInfo.expectedStatus) {
         await testInfo.attach("dashboard.log", { body: dashboard.log, contentType: "text/plain" });
         await testInfo.attach("stack.log", { body: await stack.logs(), contentType: "text/plain" });

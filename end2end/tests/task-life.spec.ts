@@ -66,9 +66,10 @@ test("a row and a task's page follow the states of a running task", async ({ pag
   await isUnbroken(page);
 });
 
-test("a task that fails shows its exception, its own frames, and folds the library's", async ({ page, stack }) => {
+test("a task that fails shows its exception, its own frames, and folds the library's", async ({ page, stack, dashboard }) => {
   const supplier = `acme-${Date.now()}`;
   const id = await stack.run("fastapi", "fail", { supplier });
+  await dashboard.knows(id);
   await open(page, `/task/${id}`);
   await expect(stateOf(page.locator(".task-head"))).toHaveText("Failure");
   const traceback = card(page, "Traceback");
@@ -94,9 +95,10 @@ test("a task that fails shows its exception, its own frames, and folds the libra
   await expect(failures.locator(`a[href="/task/${id}"]`)).toBeVisible();
 });
 
-test("a retried task shows every attempt and succeeds in the end", async ({ page, stack }) => {
+test("a retried task shows every attempt and succeeds in the end", async ({ page, stack, dashboard }) => {
   const email = `refused-2x+${Date.now()}@example.org`;
   const { task_id: id } = await stack.post("fastapi", "/register", { name: "Grace Hopper", email });
+  await dashboard.knows(id);
   await open(page, `/task/${id}`);
   await mark(page);
   const state = stateOf(page.locator(".task-head"));
@@ -120,10 +122,11 @@ test("a retried task shows every attempt and succeeds in the end", async ({ page
   await isUnbroken(page);
 });
 
-test("a task's own state and its own events are shown as they come", async ({ page, context, stack }) => {
+test("a task's own state and its own events are shown as they come", async ({ page, context, stack, dashboard }) => {
   const list = await context.newPage();
   await open(list, "/tasks?state=PROGRESS");
   const id = await stack.run("fastapi", "progress", { steps: 12, pause: 0.5 });
+  await dashboard.knows(id);
   await open(page, `/task/${id}`);
   await mark(page);
   await expect(stateOf(page.locator(".task-head"))).toHaveText("Progress");
@@ -141,11 +144,10 @@ test("a task's own state and its own events are shown as they come", async ({ pa
   await isUnbroken(page);
 });
 
-test("the last task of a chain leads to the tasks before it", async ({ page, stack, watch }) => {
+test("the last task of a chain leads to the tasks before it", async ({ page, stack, dashboard }) => {
   const { task_ids: ids } = await stack.post<{ task_ids: [string, string, string] }>("fastapi", "/process", { kind: "chain" });
   const [first, second, third] = ids;
-  // An address may be opened before its task is known: the page waits for it.
-  watch.allow(new RegExp(`^answer 404: .*/task/${third}$`), /^console error: .*status of 404/);
+  await dashboard.knows(third);
   await open(page, `/task/${third}`);
   await expect(stateOf(page.locator(".task-head"))).toHaveText("Success");
   const workflow = card(page, "Workflow");

@@ -62,13 +62,10 @@ test("the figures of a worker move with its work", async ({ page, stack }) => {
   await isUnbroken(page);
 });
 
-test("a killed worker is lost, its task orphaned, and a new one takes its place", async ({ page, context, stack }) => {
+test("a killed worker is lost without a reload, and a new one takes its place", async ({ page, context, stack }) => {
   const web = stack.node("worker-web");
   const tasks = await context.newPage();
   await open(tasks, `/tasks?worker=${web}`);
-  const id = await stack.run("fastapi", "slow", { seconds: 60 });
-  await expect(stateOf(taskRow(tasks, id))).toHaveText("Started");
-
   await open(page, "/workers");
   await mark(page);
   await expect(workerRow(page, web, "Online")).toHaveCount(1);
@@ -78,7 +75,6 @@ test("a killed worker is lost, its task orphaned, and a new one takes its place"
   await expect(caption(page)).toContainText("2 of 3 online");
   await expect(page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: /^Workers/ })).toContainText("2/3");
   await expect(page.locator(".chips").getByRole("link", { name: /^Lost/ }).locator(".chip-count")).toHaveText("1");
-  await expect(stateOf(taskRow(tasks, id))).toHaveText("Orphaned");
 
   await stack.control("start", "worker-web");
   await expect(workerRow(page, web, "Online")).toHaveCount(1);
@@ -103,7 +99,7 @@ test("every tab of a worker's page shows what the worker answered", async ({ pag
   await mark(page);
   await expect(stateOf(page.locator(".page-head"))).toHaveText("Online");
   await expect(page.locator(".page-head")).toContainText(/answered \d+ s ago|answered now/);
-  await expect(fact(page, "Uptime")).toContainText(`pid ${pid}`);
+  await expect(page.locator(".page-head")).toContainText(`pid ${pid}`);
   await expect(fact(page, "Active")).toHaveText(/^1 of 2$/);
 
   // Pool: two child processes, one of which runs the task.
@@ -117,7 +113,7 @@ test("every tab of a worker's page shows what the worker answered", async ({ pag
   await expect(page).toHaveURL(`/worker/${web}?tab=tasks`);
   const active = page.getByRole("table", { name: "Active tasks" }).locator("tbody tr");
   await expect(active).toHaveCount(1);
-  await expect(active).toContainText("'seconds': 45");
+  await expect(active).toContainText('{"seconds":45}');
   await expect(page.getByRole("heading", { name: "Active 1" })).toBeVisible();
 
   await tab(/^Queues/).click();
