@@ -323,7 +323,7 @@ fn NoTasks(query: Memo<TaskQuery>, stored: Memo<Option<u64>>) -> impl IntoView {
                         </p>
                         <div class="empty-acts">
                             <a class="button" href="/tasks">
-                                {all()}
+                                {all}
                             </a>
                         </div>
                     </Empty>
