@@ -52,8 +52,11 @@ pub fn SearchBox(
     };
     let keys = Keys::of_page();
     Effect::new(move || {
-        if keys.take_search_wish() {
-            focus_search();
+        // The box exists before it is in the document, where alone it can be focused.
+        if input.get().is_some() && keys.take_search_wish() {
+            request_animation_frame(|| {
+                focus_search();
+            });
         }
     });
     let hidden = move || {

@@ -86,6 +86,11 @@ fn frame_only() -> Topic {
     Topic::Queues
 }
 
+/// Keeps the frame of a page live that has no picture of its own.
+pub fn frame_alone() {
+    picture(Signal::stored(frame_only()), |_| Some(()));
+}
+
 /// Returns the topic of the page at `location`; one without a picture of its own
 /// watches the cheapest topic for the sake of its frame.
 pub fn topic_at(location: &Location) -> Topic {

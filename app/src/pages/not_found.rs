@@ -1,6 +1,6 @@
 //! The page for an address that leads nowhere.
 
-use crate::{components::empty::Empty, server_fns::set_status};
+use crate::{components::empty::Empty, live, server_fns::set_status};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -8,6 +8,7 @@ use leptos_meta::Title;
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
     set_status(404);
+    live::frame_alone();
     view! {
         <Title text="No such page" />
         <div class="page-head">

@@ -299,10 +299,12 @@ fn NoTasks(query: Memo<TaskQuery>, stored: Memo<Option<u64>>) -> impl IntoView {
         let stored = stored.get().unwrap_or_default();
         format!("Show all {}", count(stored, "task"))
     };
-    let is_narrowed = move || query.with(|query| !query.is_same_list(&TaskQuery::default()));
+    let is_untouched = Memo::new(move |_| {
+        stored.get() == Some(0) || query.with(|query| query.is_same_list(&TaskQuery::default()))
+    });
     view! {
         {move || {
-            if stored.get() == Some(0) || !is_narrowed() {
+            if is_untouched.get() {
                 view! {
                     <Empty title="No task was seen yet">
                         <p>
