@@ -4,6 +4,8 @@
 //! `apply` holds the rules by which events change a task, `query` reads.
 
 mod apply;
+mod attempts;
+mod order;
 mod query;
 mod segment;
 mod text;

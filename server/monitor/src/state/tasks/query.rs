@@ -1,22 +1,19 @@
 //! Reading tasks: pages, single tasks, counts.
 
+use super::order::{Best, Order};
 use super::{Field, NO_TIME, PastAttempt, Segment, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
 use model::{
     Attempt, QueueName, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery,
-    TaskSort, TaskState, TaskSummary, WorkerName,
+    TaskState, TaskSummary, WorkerName,
     search::{SearchField, SearchFields},
 };
-use std::collections::BinaryHeap;
 
 /// Longest exception text in a row, characters.
 const ROW_EXCEPTION_CHARS: usize = 200;
 
 /// Most children listed with a task.
 const MAX_CHILDREN: usize = 100;
-
-/// Up to this window a heap of its size is cheaper than keeping every match.
-const HEAP_LIMIT: usize = 4_096;
 
 /// A query, with its names resolved to numbers.
 struct Filter<'q> {
@@ -28,9 +25,6 @@ struct Filter<'q> {
     search: Option<&'q SearchExpression>,
     newest: u64,
 }
-
-/// Where a row stands in the order; smaller comes first.
-type Place = (u64, u64);
 
 impl Tasks {
     /// Returns the window of a query, with counts.
@@ -454,125 +448,6 @@ impl SearchFields for RowText<'_> {
             SearchField::Args => test(text(Field::Args)),
             SearchField::Kwargs => test(text(Field::Kwargs)),
             SearchField::Result => test(text(Field::Result)),
-        }
-    }
-}
-
-/// Turns a row into a number that sorts as the query asks.
-struct Order {
-    sort: TaskSort,
-    is_descending: bool,
-    /// Alphabetical places of interned names, or of states by code.
-    ranks: Vec<u32>,
-}
-
-impl Order {
-    fn new(query: &TaskQuery, names: &Names, tasks: &Tasks) -> Self {
-        let ranks = match query.sort {
-            TaskSort::Name => names.tasks.ranks(),
-            TaskSort::Worker => names.workers.ranks(),
-            TaskSort::Queue => names.queues.ranks(),
-            TaskSort::State => {
-                let texts: Vec<String> = (0..=255)
-                    .map(|code| tasks.state_of(code).to_string())
-                    .collect();
-                let mut order: Vec<usize> = (0..texts.len()).collect();
-                order.sort_by(|a, b| texts[*a].cmp(&texts[*b]));
-                let mut ranks = vec![0; texts.len()];
-                let mut rank = 0;
-                for (place, code) in order.iter().enumerate() {
-                    if place > 0 && texts[order[place - 1]] != texts[*code] {
-                        rank += 1;
-                    }
-                    ranks[*code] = rank;
-                }
-                ranks
-            }
-            _ => Vec::new(),
-        };
-        Self {
-            sort: query.sort,
-            is_descending: query.is_descending,
-            ranks,
-        }
-    }
-
-    /// Rows without a value come last in either direction.
-    fn key(&self, segment: &Segment, at: usize) -> u64 {
-        let micros = |time: i64| (time != NO_TIME).then_some(time as u64);
-        let ranked = |id: u32| (id != 0).then(|| u64::from(self.ranks[id as usize]));
-        let value = match self.sort {
-            TaskSort::Received => micros(segment.received[at])
-                .or(micros(segment.rest[at].sent))
-                .or(micros(segment.timestamp[at])),
-            TaskSort::Started => micros(segment.started[at]),
-            TaskSort::Finished => micros(segment.finished[at]),
-            TaskSort::Timestamp => micros(segment.timestamp[at]),
-            TaskSort::Name => ranked(segment.name[at]),
-            TaskSort::Worker => ranked(segment.worker[at]),
-            TaskSort::Queue => ranked(segment.queue[at]),
-            TaskSort::State => Some(u64::from(self.ranks[usize::from(segment.state[at])])),
-            TaskSort::Retries => Some(u64::from(segment.retries[at])),
-            TaskSort::Wait => micros(segment.started[at])
-                .zip(micros(segment.received[at]))
-                // As `TaskSummary::wait_seconds` has it; NO_TIME is the smallest time.
-                .map(|(started, received)| {
-                    let eta = segment.rest[at].eta.max(NO_TIME) as u64;
-                    started.saturating_sub(received.max(eta))
-                }),
-            // Bits of a float that is not negative sort like the float.
-            TaskSort::Runtime => segment
-                .has(at, flag::HAS_RUNTIME)
-                .then(|| segment.runtime[at].max(0.0).to_bits()),
-        };
-        match value {
-            Some(value) if self.is_descending => (!value).saturating_sub(1),
-            Some(value) => value,
-            None => u64::MAX,
-        }
-    }
-}
-
-/// Keeps the first `size` places of all that are offered.
-enum Best {
-    Heap(BinaryHeap<Place>, usize),
-    All(Vec<Place>, usize),
-}
-
-impl Best {
-    fn new(size: usize) -> Self {
-        if size <= HEAP_LIMIT {
-            Self::Heap(BinaryHeap::with_capacity(size + 1), size)
-        } else {
-            Self::All(Vec::new(), size)
-        }
-    }
-
-    fn offer(&mut self, place: Place) {
-        match self {
-            Self::Heap(heap, size) => {
-                if heap.len() < *size {
-                    heap.push(place);
-                } else if heap.peek().is_some_and(|worst| place < *worst) {
-                    heap.pop();
-                    heap.push(place);
-                }
-            }
-            Self::All(all, _) => all.push(place),
-        }
-    }
-
-    fn into_sorted(self) -> Vec<Place> {
-        match self {
-            Self::Heap(heap, _) => heap.into_sorted_vec(),
-            Self::All(mut all, size) => {
-                if size < all.len() {
-                    all.select_nth_unstable(size);
-                    all.truncate(size);
-                }
-                all.sort_unstable();
-                all
-            }
         }
     }
 }

@@ -1,0 +1,161 @@
+//! What is read of the workers: rows, pages, counts, who consumes what.
+
+use super::{Worker, Workers};
+use crate::state::Names;
+use model::{QueueName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
+use protocol::inspect;
+use std::collections::{BTreeSet, HashMap};
+
+impl Workers {
+    /// Returns `(online, known)`.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let online = self
+            .processes
+            .values()
+            .filter(|worker| worker.status == WorkerStatus::Online)
+            .count();
+        (online as u64, self.processes.len() as u64)
+    }
+
+    /// Returns tasks running now and the slots of all online workers; the
+    /// slots are unknown unless every worker told them.
+    pub(crate) fn running(&self) -> (u64, Option<u64>) {
+        let mut running = 0;
+        let mut slots = Some(0);
+        for ((name, _), worker) in &self.processes {
+            if worker.status == WorkerStatus::Online {
+                running += worker.active.unwrap_or(0);
+                slots = slots.zip(self.slots(*name)).map(|(sum, slots)| sum + slots);
+            }
+        }
+        (running, slots.filter(|_| !self.processes.is_empty()))
+    }
+
+    fn slots(&self, name: u32) -> Option<u64> {
+        inspect::stats_slots(self.inspections.get(&name)?.stats.as_ref()?)
+    }
+
+    /// Returns every process, by name.
+    pub(crate) fn list(&self, names: &Names) -> Vec<WorkerSummary> {
+        let mut rows: Vec<WorkerSummary> = self
+            .processes
+            .iter()
+            .map(|((name, pid), worker)| self.summary(names, *name, *pid, worker))
+            .collect();
+        rows.sort_by(|a, b| (&a.name, a.pid).cmp(&(&b.name, b.pid)));
+        rows
+    }
+
+    /// Returns a worker's newest process and its namesakes.
+    pub(crate) fn detail(&self, names: &Names, name: &WorkerName) -> Option<WorkerDetail> {
+        let id = names.workers.find(name.as_str())?;
+        let mut processes: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|((other, _), _)| *other == id)
+            .collect();
+        processes
+            .sort_by_key(|((_, pid), w)| (w.status == WorkerStatus::Online, w.last_seen, *pid));
+        let mut rows: Vec<WorkerSummary> = processes
+            .iter()
+            .rev()
+            .map(|((name, pid), worker)| self.summary(names, *name, *pid, worker))
+            .collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let summary = rows.remove(0);
+        Some(WorkerDetail {
+            summary,
+            namesakes: rows,
+            inspection: self.inspections.get(&id).cloned().unwrap_or_default(),
+        })
+    }
+
+    fn summary(&self, names: &Names, name: u32, pid: u32, worker: &Worker) -> WorkerSummary {
+        let inspection = self.inspections.get(&name);
+        let stats = inspection.and_then(|i| i.stats.as_ref());
+        WorkerSummary {
+            name: names
+                .workers
+                .text(name)
+                .cloned()
+                .map_or_else(|| WorkerName::from(""), WorkerName::new),
+            pid,
+            status: worker.status,
+            status_since: worker.status_since,
+            active: worker.active,
+            processed: worker.processed,
+            slots: stats.and_then(inspect::stats_slots),
+            load: worker.load,
+            queues: inspection
+                .and_then(|i| i.active_queues.as_ref())
+                .map(inspect::queue_names)
+                .unwrap_or_default(),
+            version: worker.version.clone(),
+            system: worker.system.clone(),
+            pool: stats.and_then(inspect::stats_pool),
+            started: stats
+                .and_then(inspect::stats_uptime_seconds)
+                .zip(inspection.and_then(|i| i.asked))
+                .map(|(uptime, asked)| asked.plus_seconds(-uptime)),
+            last_heartbeat: worker.last_heartbeat,
+            freq_seconds: worker.freq,
+            task_events: worker.sends_task_events,
+            events: worker.events,
+            trend: worker.trend.whole(),
+        }
+    }
+
+    /// Returns the names of online workers by the queue they consume.
+    pub(crate) fn consumers(&self, names: &Names) -> HashMap<QueueName, Vec<WorkerName>> {
+        let mut consumers: HashMap<QueueName, Vec<WorkerName>> = HashMap::new();
+        let mut online: BTreeSet<u32> = BTreeSet::new();
+        for ((name, _), worker) in &self.processes {
+            if worker.status == WorkerStatus::Online {
+                online.insert(*name);
+            }
+        }
+        for name in online {
+            let queues = self
+                .inspections
+                .get(&name)
+                .and_then(|i| i.active_queues.as_ref());
+            let Some(worker) = names.workers.text(name) else {
+                continue;
+            };
+            for queue in queues.map(inspect::queue_names).unwrap_or_default() {
+                let workers = consumers.entry(queue).or_default();
+                workers.push(WorkerName::new(worker.clone()));
+            }
+        }
+        for workers in consumers.values_mut() {
+            workers.sort();
+        }
+        consumers
+    }
+
+    /// Returns whether every online worker has told its queues.
+    pub(crate) fn knows_all_queues(&self) -> bool {
+        self.processes.iter().all(|((name, _), worker)| {
+            worker.status != WorkerStatus::Online
+                || self
+                    .inspections
+                    .get(name)
+                    .is_some_and(|i| i.active_queues.is_some())
+        })
+    }
+
+    /// Returns the names of the workers that are online.
+    pub(crate) fn online(&self, names: &Names) -> Vec<WorkerName> {
+        let mut online: Vec<WorkerName> = self
+            .processes
+            .iter()
+            .filter(|(_, worker)| worker.status == WorkerStatus::Online)
+            .filter_map(|((name, _), _)| names.workers.text(*name).cloned().map(WorkerName::new))
+            .collect();
+        online.sort();
+        online.dedup();
+        online
+    }
+}
