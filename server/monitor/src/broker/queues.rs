@@ -170,7 +170,8 @@ fn read_info(info: &str, ping_ms: f64) -> RedisInfo {
         max_memory_bytes: number("maxmemory"),
         eviction_policy: field("maxmemory_policy").to_owned(),
         clients: number("connected_clients"),
-        // To a tenth: finer is noise, and noise would be sent to every browser.
-        ping_ms: (ping_ms * 10.0).round() / 10.0,
+        // Up to a tenth: finer is noise, and noise would be sent to every
+        // browser; a quick answer is not one that took no time.
+        ping_ms: (ping_ms * 10.0).ceil() / 10.0,
     }
 }
