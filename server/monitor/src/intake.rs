@@ -20,7 +20,6 @@ const MAX_SPARE: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
-    messages: u64,
 }
 
 impl Chunk {
@@ -28,7 +27,6 @@ impl Chunk {
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(payload);
-        self.messages += 1;
     }
 
     /// Returns the messages in the order they came.
@@ -61,11 +59,21 @@ struct Inner {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     bytes: usize,
-    inputs: Vec<Input>,
+    /// Chunks ever queued, and ever taken: places in the queue.
+    queued: u64,
+    taken: u64,
+    /// What is no event, behind the number of chunks that go before it.
+    inputs: VecDeque<(u64, Input)>,
     dropped: u64,
     is_closed: bool,
-    /// Who waits for what is queued now to be applied.
-    drained: Vec<oneshot::Sender<()>>,
+    /// Who waits for what is queued now to be applied, likewise.
+    drained: VecDeque<(u64, oneshot::Sender<()>)>,
+}
+
+/// Takes what no chunk goes before any more.
+fn due<T>(waiting: &mut VecDeque<(u64, T)>, taken: u64) -> Vec<T> {
+    let count = waiting.partition_point(|(before, _)| *before <= taken);
+    waiting.drain(..count).map(|(_, item)| item).collect()
 }
 
 /// The queue; clones share it.
@@ -102,9 +110,9 @@ impl Intake {
                         .spare
                         .pop()
                         .unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES)),
-                    messages: 0,
                 };
                 chunk.push(payload);
+                inner.queued += 1;
                 inner.chunks.push_back(chunk);
             }
         }
@@ -117,16 +125,23 @@ impl Intake {
     /// Appends what is no event.
     pub(crate) fn push_input(&self, input: Input) {
         let (inner, wake) = &*self.shared;
-        inner.lock().inputs.push(input);
+        let mut inner = inner.lock();
+        let before = inner.queued;
+        inner.inputs.push_back((before, input));
+        drop(inner);
         wake.notify_one();
     }
 
     /// Returns when everything queued so far is applied, or never will be.
     pub(crate) async fn drained(&self) {
         let (sender, receiver) = oneshot::channel();
-        let (inner, wake) = &*self.shared;
-        inner.lock().drained.push(sender);
-        wake.notify_one();
+        {
+            let (inner, wake) = &*self.shared;
+            let mut inner = inner.lock();
+            let before = inner.queued;
+            inner.drained.push_back((before, sender));
+            wake.notify_one();
+        }
         // An error means that the aggregator has ended: nothing is left to wait for.
         receiver.await.unwrap_or_default();
     }
@@ -138,10 +153,11 @@ impl Intake {
         wake.notify_all();
     }
 
-    /// Takes the oldest chunk and all inputs, waiting for them until `deadline`.
+    /// Takes the oldest chunk and the inputs that came before the next one,
+    /// waiting for them until `deadline`.
     ///
-    /// Connection news must not overtake the events that came before it, so
-    /// inputs are handed out once the chunks that stood before them are gone.
+    /// Connection news must not overtake the events that came before it, nor
+    /// wait for those that came after it: a flood may never end.
     pub(crate) fn take(&self, deadline: Instant) -> Batch {
         let (inner, wake) = &*self.shared;
         let mut inner = inner.lock();
@@ -159,14 +175,10 @@ impl Intake {
         if let Some(chunk) = &chunk {
             inner.bytes = inner.bytes.saturating_sub(chunk.bytes.len());
         }
-        let (inputs, drained) = if inner.chunks.is_empty() {
-            (
-                std::mem::take(&mut inner.inputs),
-                std::mem::take(&mut inner.drained),
-            )
-        } else {
-            Default::default()
-        };
+        inner.taken += u64::from(chunk.is_some());
+        let taken = inner.taken;
+        let inputs = due(&mut inner.inputs, taken);
+        let drained = due(&mut inner.drained, taken);
         Batch {
             is_closed: inner.is_closed && chunk.is_none() && inputs.is_empty(),
             chunk,
@@ -233,6 +245,31 @@ mod tests {
         assert!(batch.dropped > 0);
         intake.push_message(&[0; 1000]);
         assert_eq!(take(&intake).dropped, 0, "there is room again");
+    }
+
+    #[test]
+    fn inputs_keep_their_place_and_are_not_held_up_by_a_flood() {
+        let intake = Intake::new(10 << 20);
+        let flood = || {
+            for _ in 0..300 {
+                intake.push_message(&[0; 1000]);
+            }
+        };
+        flood();
+        intake.push_input(Input::Connected);
+        flood();
+        let chunks_before = 300_usize.div_ceil(CHUNK_BYTES / 1004);
+        for chunk in 1..=chunks_before {
+            let batch = take(&intake);
+            assert!(batch.chunk.is_some(), "there is more than that");
+            let is_its_turn = chunk == chunks_before;
+            assert_eq!(
+                batch.inputs.len(),
+                usize::from(is_its_turn),
+                "chunk {chunk}"
+            );
+        }
+        assert!(take(&intake).chunk.is_some(), "the flood goes on");
     }
 
     #[test]
