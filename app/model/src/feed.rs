@@ -4,8 +4,8 @@
 
 use crate::{
     Inspection, ListChange, Overview, Pulse, QueryError, QueueList, QueueSummary, RedisInfo,
-    TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, WorkerDetail,
-    WorkerList, WorkerName, WorkerSummary,
+    TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
+    WorkerDetail, WorkerList, WorkerName, WorkerSummary,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -25,6 +25,8 @@ pub enum Topic {
     Worker(WorkerName),
     /// All queues.
     Queues,
+    /// What could not be read.
+    Undecodable,
 }
 
 impl Topic {
@@ -35,6 +37,7 @@ impl Topic {
             Self::Overview => out.append_pair("topic", "overview"),
             Self::Workers => out.append_pair("topic", "workers"),
             Self::Queues => out.append_pair("topic", "queues"),
+            Self::Undecodable => out.append_pair("topic", "undecodable"),
             Self::Task(id) => out
                 .append_pair("topic", "task")
                 .append_pair("id", id.as_str()),
@@ -69,6 +72,7 @@ impl Topic {
             Some("overview") => Ok(Self::Overview),
             Some("workers") => Ok(Self::Workers),
             Some("queues") => Ok(Self::Queues),
+            Some("undecodable") => Ok(Self::Undecodable),
             Some("task") => Ok(Self::Task(field("id")?.into())),
             Some("worker") => Ok(Self::Worker(field("name")?.into())),
             Some("tasks") => Ok(Self::Tasks(Box::new(TaskQuery::from_pairs(
@@ -76,7 +80,7 @@ impl Topic {
             )?))),
             Some(_) => Err(QueryError::new(
                 "topic",
-                "is none of overview, tasks, task, workers, worker, queues",
+                "is none of overview, tasks, task, workers, worker, queues, undecodable",
             )),
             None => Err(QueryError::new("topic", "is missing")),
         }
@@ -99,6 +103,8 @@ pub enum View {
     Worker(Option<Box<WorkerDetail>>),
     /// All queues.
     Queues(QueueList),
+    /// What could not be read.
+    Undecodable(UndecodableList),
 }
 
 /// What leads from one picture of a topic to a later one.

@@ -1,6 +1,6 @@
 //! How the dashboard itself is doing: the connection, the rate, what was missed.
 
-use crate::Timestamp;
+use crate::{Timestamp, WorkerName};
 use serde::{Deserialize, Serialize};
 
 /// The state of the connection to the broker.
@@ -38,6 +38,8 @@ pub enum GapCause {
     ConnectionLost,
     /// Events came faster than they could be applied; messages were dropped and counted.
     Overload,
+    /// A worker's heartbeats count more started tasks than its events told of.
+    EventsMissed,
 }
 
 /// A stretch of time in which events were missed.
@@ -49,8 +51,46 @@ pub struct Gap {
     pub end: Option<Timestamp>,
     /// Why.
     pub cause: GapCause,
-    /// Messages known to be missed; absent where nobody can know.
+    /// The worker whose events are missing; absent if it concerns all of them.
+    pub worker: Option<WorkerName>,
+    /// What is known to be missed: messages for [`GapCause::Overload`], started
+    /// tasks for [`GapCause::EventsMissed`]; absent where nobody can know.
     pub missed: Option<u64>,
+    /// Of the missed tasks, those that another source has told of since.
+    pub recovered: u64,
+}
+
+/// One message, or one event of a message, that could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UndecodableSample {
+    /// When it came.
+    pub received: Timestamp,
+    /// What is wrong with it.
+    pub problem: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// Its first 4,096 bytes as text; bytes that are no UTF-8 are U+FFFD.
+    pub text: String,
+}
+
+/// Messages that could not be read for the same kind of reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UndecodableKind {
+    /// The kind, such as `not JSON`.
+    pub kind: String,
+    /// How many there were since the start.
+    pub count: u64,
+    /// The newest of them, newest first, at most 5.
+    pub samples: Vec<UndecodableSample>,
+}
+
+/// Everything that could not be read since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UndecodableList {
+    /// How many in all.
+    pub total: u64,
+    /// By kind, the most frequent first.
+    pub kinds: Vec<UndecodableKind>,
 }
 
 /// What every page shows in its frame.
@@ -70,6 +110,8 @@ pub struct Pulse {
     pub dropped_total: u64,
     /// Messages that could not be read.
     pub undecodable_total: u64,
+    /// Started tasks that heartbeats count and events did not tell of, since the start.
+    pub missed_total: u64,
     /// The newest gaps, oldest first, at most 20.
     pub gaps: Vec<Gap>,
     /// Tasks in memory in state FAILURE.

@@ -19,13 +19,15 @@ pub mod worker;
 
 pub use error::{ErrorKind, WireError};
 pub use feed::{Change, Frame, Snapshot, Topic, View};
-pub use health::{BrokerState, Gap, GapCause, Pulse};
+pub use health::{
+    BrokerState, Gap, GapCause, Pulse, UndecodableKind, UndecodableList, UndecodableSample,
+};
 pub use id::{QueueName, TaskId, TaskName, WorkerName};
 pub use list::{Keyed, ListChange};
 pub use overview::{Attention, Outcomes, Overview, Severity, TypeSummary};
 pub use query::{QueryError, TaskQuery, TaskSort};
 pub use queue::{QueueList, QueueSummary, RedisInfo};
 pub use search::{SearchError, SearchExpression};
-pub use task::{Attempt, CustomEvent, TaskDetail, TaskPage, TaskState, TaskSummary};
+pub use task::{Attempt, CustomEvent, Source, TaskDetail, TaskPage, TaskState, TaskSummary};
 pub use time::Timestamp;
 pub use worker::{EventCounts, Inspection, WorkerDetail, WorkerList, WorkerStatus, WorkerSummary};

@@ -27,13 +27,15 @@ pub enum TaskState {
     Rejected,
     /// It was started by a worker process that is gone.
     Orphaned,
+    /// It ended unseen: its worker does not have it any more, and no result is kept.
+    Unknown,
     /// Any other state, upper case, such as `PROGRESS`; the task is running.
     Custom(Arc<str>),
 }
 
 impl TaskState {
     /// Celery's own states in the order the screens list them.
-    pub const BUILT_IN: [Self; 9] = [
+    pub const BUILT_IN: [Self; 10] = [
         Self::Pending,
         Self::Received,
         Self::Started,
@@ -43,6 +45,7 @@ impl TaskState {
         Self::Revoked,
         Self::Rejected,
         Self::Orphaned,
+        Self::Unknown,
     ];
 
     /// Returns Celery's name, such as `SUCCESS`.
@@ -57,6 +60,7 @@ impl TaskState {
             Self::Revoked => "REVOKED",
             Self::Rejected => "REJECTED",
             Self::Orphaned => "ORPHANED",
+            Self::Unknown => "UNKNOWN",
             Self::Custom(name) => name,
         }
     }
@@ -84,7 +88,7 @@ impl TaskState {
     pub fn is_finished(&self) -> bool {
         matches!(
             self,
-            Self::Success | Self::Failure | Self::Revoked | Self::Rejected
+            Self::Success | Self::Failure | Self::Revoked | Self::Rejected | Self::Unknown
         )
     }
 
@@ -122,6 +126,20 @@ impl<'de> Deserialize<'de> for TaskState {
     }
 }
 
+/// Where knowledge of a task came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Task events.
+    Event,
+    /// The result backend: a stored result, or its announcement.
+    Result,
+    /// A worker that was asked what it holds.
+    Inspect,
+    /// The task's message, waiting in a queue or held unacknowledged.
+    Message,
+}
+
 /// A task as a row of a table. Everything describes the newest attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskSummary {
@@ -151,6 +169,11 @@ pub struct TaskSummary {
     pub eta: Option<Timestamp>,
     /// The exception's text, at most 200 characters.
     pub exception: Option<String>,
+    /// Something shown here came from another source than events, because events were missed.
+    pub is_repaired: bool,
+    /// While it runs far longer than its type usually does: the 95th
+    /// percentile of that type's run times, seconds.
+    pub usual_runtime_seconds: Option<f64>,
 }
 
 impl TaskSummary {
@@ -253,6 +276,8 @@ pub struct TaskDetail {
     pub attempts_dropped: u32,
     /// The newest custom events, oldest first, at most 20.
     pub custom_events: Vec<CustomEvent>,
+    /// Where what is known came from.
+    pub sources: Vec<Source>,
 }
 
 /// A window on the tasks that match a query.

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 pub enum WorkerStatus {
     /// Heartbeats arrive, or it answered a ping.
     Online,
+    /// It is silent and its pool is one that cannot speak while it runs a task (`solo`).
+    Busy,
+    /// It said goodbye and finishes what it runs.
+    Stopping,
     /// Three heartbeats are missing and it does not answer a ping.
     Lost,
     /// It said goodbye.
@@ -73,6 +77,8 @@ pub struct WorkerSummary {
     pub task_events: Option<bool>,
     /// Events seen.
     pub events: EventCounts,
+    /// Started tasks that its heartbeats count and its events did not tell of.
+    pub missed: u64,
     /// Tasks started in each of the last 60 whole minutes, oldest first.
     pub trend: Vec<u32>,
 }

@@ -51,6 +51,8 @@ prop_compose! {
             runtime_seconds,
             eta: None,
             exception,
+            is_repaired: retries > 1,
+            usual_runtime_seconds: runtime_seconds,
         }
     }
 }
@@ -58,7 +60,7 @@ prop_compose! {
 prop_compose! {
     fn worker(id: u8)(
         pid in 0_u32..3,
-        status in prop::sample::select(vec![WorkerStatus::Online, WorkerStatus::Lost, WorkerStatus::Offline]),
+        status in prop::sample::select(vec![WorkerStatus::Online, WorkerStatus::Busy, WorkerStatus::Stopping, WorkerStatus::Lost, WorkerStatus::Offline]),
         status_since in time(),
         active in prop::option::of(0_u64..9),
         load in prop::option::of([quarters(), quarters(), quarters()]),
@@ -82,6 +84,7 @@ prop_compose! {
             freq_seconds: 2.0,
             task_events: Some(true),
             events: EventCounts::default(),
+            missed: 0,
             trend,
         }
     }

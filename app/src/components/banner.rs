@@ -137,6 +137,7 @@ fn EventsMissed(news: News) -> impl IntoView {
         GapCause::BrokerDown => "The broker was unreachable.",
         GapCause::ConnectionLost => "The connection to the broker was cut.",
         GapCause::Overload => "Events came faster than the dashboard could take them.",
+        GapCause::EventsMissed => "A worker started tasks that no event told of.",
     };
     let others = (others > 0).then(|| {
         let gaps = format::count(others as u64, "more gap");
@@ -176,7 +177,9 @@ mod tests {
             start: NOW.plus_seconds(-age_seconds),
             end: Some(NOW.plus_seconds(-age_seconds + 60.0)),
             cause,
+            worker: None,
             missed: None,
+            recovered: 0,
         }
     }
 

@@ -63,11 +63,14 @@ pub fn WorkerBadge(
     let (state, word) = (
         move || match status.get() {
             WorkerStatus::Online => TaskState::Success,
+            WorkerStatus::Busy | WorkerStatus::Stopping => TaskState::Started,
             WorkerStatus::Lost => TaskState::Orphaned,
             WorkerStatus::Offline => TaskState::Pending,
         },
         move || match status.get() {
             WorkerStatus::Online => "Online",
+            WorkerStatus::Busy => "Busy",
+            WorkerStatus::Stopping => "Stopping",
             WorkerStatus::Lost => "Lost",
             WorkerStatus::Offline => "Offline",
         },
@@ -94,6 +97,7 @@ pub fn class_of(state: &TaskState) -> &'static str {
         TaskState::Revoked => "revoked",
         TaskState::Rejected => "rejected",
         TaskState::Orphaned => "orphaned",
+        TaskState::Unknown => "unknown",
         TaskState::Custom(_) => "custom",
     }
 }
@@ -128,6 +132,11 @@ fn shapes(state: &TaskState) -> AnyView {
         TaskState::Orphaned => (
             stroke("M8 2.5l6 10.8H2z", "1.5"),
             stroke("M8 6.4v3.2M8 11.4v.01", "1.6"),
+        )
+            .into_any(),
+        TaskState::Unknown => (
+            stroke("M6 6.2a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1", "1.5"),
+            stroke("M8 11.4v.01", "1.8"),
         )
             .into_any(),
         // A state of the application's own: the task runs, so the ring of Started,

@@ -278,6 +278,7 @@ impl Monitor {
             Topic::Workers => View::Workers(state.worker_list()),
             Topic::Worker(name) => View::Worker(state.worker(name).map(Box::new)),
             Topic::Queues => View::Queues(state.queue_list()),
+            Topic::Undecodable => View::Undecodable(state.undecodable()),
         };
         Ok(Snapshot {
             revision: state.revision(),
@@ -293,6 +294,7 @@ impl Monitor {
             Topic::Tasks(_) | Topic::Task(_) => revisions.tasks,
             Topic::Workers | Topic::Worker(_) => revisions.workers,
             Topic::Queues => revisions.queues.max(revisions.workers),
+            Topic::Undecodable => revisions.health,
         }
     }
 

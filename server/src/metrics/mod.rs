@@ -167,7 +167,7 @@ fn by_name(rows: &[WorkerSummary]) -> BTreeMap<&str, ByName> {
             active: Some(0),
         });
         let active = match row.status {
-            WorkerStatus::Online => row.active,
+            WorkerStatus::Online | WorkerStatus::Busy | WorkerStatus::Stopping => row.active,
             // It may be cut off and still run its tasks.
             WorkerStatus::Lost => None,
             // It runs nothing, whatever its last heartbeat said.

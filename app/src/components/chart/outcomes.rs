@@ -351,7 +351,9 @@ mod tests {
             start: Timestamp(1_001_000_000),
             end: Some(Timestamp(1_002_000_000)),
             cause: GapCause::Overload,
+            worker: None,
             missed: Some(1312),
+            recovered: 0,
         };
         let picture = Picture::new(Timestamp(0), &outcomes, &[known]);
         let words = picture.hatches[0].words.as_deref();

@@ -75,6 +75,8 @@ impl Arrangement {
     pub(super) fn from_query<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
         let status = match get("status") {
             Some("online") => Some(WorkerStatus::Online),
+            Some("busy") => Some(WorkerStatus::Busy),
+            Some("stopping") => Some(WorkerStatus::Stopping),
             Some("lost") => Some(WorkerStatus::Lost),
             Some("offline") => Some(WorkerStatus::Offline),
             _ => None,
@@ -206,6 +208,8 @@ impl Arrangement {
 pub(super) fn status_name(status: WorkerStatus) -> &'static str {
     match status {
         WorkerStatus::Online => "online",
+        WorkerStatus::Busy => "busy",
+        WorkerStatus::Stopping => "stopping",
         WorkerStatus::Lost => "lost",
         WorkerStatus::Offline => "offline",
     }

@@ -72,8 +72,10 @@ impl Totals {
             workers: sum.workers + 1,
             active: sum.active + active_now(worker).unwrap_or(0),
             slots: match worker.status {
-                WorkerStatus::Online => sum.slots.zip(worker.slots).map(|(a, b)| a + b),
-                WorkerStatus::Lost | WorkerStatus::Offline => sum.slots,
+                WorkerStatus::Online | WorkerStatus::Busy => {
+                    sum.slots.zip(worker.slots).map(|(a, b)| a + b)
+                }
+                WorkerStatus::Stopping | WorkerStatus::Lost | WorkerStatus::Offline => sum.slots,
             },
             processed: sum.processed + worker.processed.unwrap_or(0),
             failed: sum.failed + worker.events.failed,

@@ -186,8 +186,8 @@ pub(super) fn active_now(worker: &WorkerSummary) -> Option<u64> {
 
 fn unknown_if_expected(status: WorkerStatus) -> &'static str {
     match status {
-        WorkerStatus::Online | WorkerStatus::Lost => "unknown",
         WorkerStatus::Offline => "",
+        _ => "unknown",
     }
 }
 

@@ -91,7 +91,9 @@ impl Health {
                 start: last_message,
                 end: None,
                 cause: gap_cause,
+                worker: None,
                 missed: None,
+                recovered: 0,
             }),
         }
     }
@@ -116,7 +118,9 @@ impl Health {
                 start: now,
                 end: Some(now),
                 cause: GapCause::Overload,
+                worker: None,
                 missed: Some(messages),
+                recovered: 0,
             }),
         }
     }

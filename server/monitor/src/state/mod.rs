@@ -19,7 +19,7 @@ use intern::Interner;
 use metrics::{Counters, Metrics};
 use model::{
     Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
-    TaskQuery, Timestamp, WorkerDetail, WorkerList, WorkerName,
+    TaskQuery, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
 };
 use protocol::{Decoded, EventKind, EventRef, Scratch};
 use queues::{Queues, Reading};
@@ -303,6 +303,7 @@ impl State {
             events_total: self.health.events_total,
             dropped_total: self.health.dropped_total,
             undecodable_total: self.health.undecodable_total,
+            missed_total: 0,
             gaps: self.health.shown_gaps(),
             failures: self.tasks.count(tasks::code::FAILURE),
             workers_online,
@@ -338,6 +339,13 @@ impl State {
             .collect();
         types.sort();
         types
+    }
+
+    pub(crate) fn undecodable(&self) -> UndecodableList {
+        UndecodableList {
+            total: self.health.undecodable_total,
+            kinds: Vec::new(),
+        }
     }
 
     pub(crate) fn worker_list(&self) -> WorkerList {

@@ -32,7 +32,7 @@ pub(crate) mod code {
     pub(crate) const RETRY: u8 = 5;
     pub(crate) const REVOKED: u8 = 6;
     pub(crate) const REJECTED: u8 = 7;
-    pub(crate) const FIRST_CUSTOM: u8 = 9;
+    pub(crate) const FIRST_CUSTOM: u8 = 10;
 }
 
 /// Most earlier attempts kept of one task.

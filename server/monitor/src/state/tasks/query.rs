@@ -269,6 +269,8 @@ impl Tasks {
                 .then(|| segment.runtime[at]),
             eta: time(segment.rest[at].eta),
             exception,
+            is_repaired: false,
+            usual_runtime_seconds: None,
         }
     }
 
@@ -322,6 +324,7 @@ impl Tasks {
             attempts,
             attempts_dropped: past.map_or(0, |past| past.dropped),
             custom_events: past.map_or_else(Vec::new, |p| p.custom.iter().cloned().collect()),
+            sources: vec![model::Source::Event],
             summary,
         }
     }

@@ -103,6 +103,7 @@ impl Workers {
             freq_seconds: worker.freq,
             task_events: worker.sends_task_events,
             events: worker.events,
+            missed: 0,
             trend: worker.trend.whole(),
         }
     }
