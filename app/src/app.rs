@@ -10,7 +10,7 @@ use crate::{
     live::Live,
     pages::{
         not_found::NotFoundPage, overview::OverviewPage, queues::QueuesPage, task::TaskPage,
-        tasks::TasksPage, worker::WorkerPage, workers::WorkersPage,
+        tasks::TasksPage, undecodable::UndecodablePage, worker::WorkerPage, workers::WorkersPage,
     },
     prefs::Prefs,
 };
@@ -64,6 +64,11 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/worker/:name") view=WorkerPage ssr=whole.clone() />
                         <Route path=path!("/broker") view=QueuesPage ssr=whole.clone() />
                         <Route path=path!("/queues") view=QueuesPage ssr=whole.clone() />
+                        <Route
+                            path=path!("/undecodable")
+                            view=UndecodablePage
+                            ssr=whole.clone()
+                        />
                     </Routes>
                 </main>
             </div>

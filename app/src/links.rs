@@ -12,6 +12,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b':');
 
+/// The address of what could not be read.
+pub const UNDECODABLE: &str = "/undecodable";
+
 fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
@@ -95,6 +98,7 @@ pub fn topic(path: &str, query: &str) -> Option<Result<Topic, QueryError>> {
         }
         "workers" => Topic::Workers,
         "broker" | "queues" => Topic::Queues,
+        "undecodable" => Topic::Undecodable,
         "task" => Topic::Task((&*rest()).into()),
         "worker" => Topic::Worker((&*rest()).into()),
         _ => return None,
@@ -137,6 +141,11 @@ mod tests {
         };
         assert_eq!(tasks(&query), "/tasks?state=FAILURE");
         assert_eq!(tasks(&TaskQuery::default()), "/tasks");
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_an_address() {
+        assert_eq!(topic(UNDECODABLE, ""), Some(Ok(Topic::Undecodable)));
     }
 
     #[test]

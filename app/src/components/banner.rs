@@ -192,6 +192,7 @@ mod tests {
             events_total: 0,
             dropped_total: 0,
             undecodable_total: 0,
+            missed_total: 0,
             gaps,
             failures: 0,
             workers_online: 0,

@@ -1,7 +1,10 @@
 //! The forms of a table or page that has nothing new to show: loading, empty,
 //! error, stale.
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    note::Note,
+};
 use crate::{
     format,
     live::{LinkState, Live, Picture},
@@ -54,14 +57,7 @@ pub fn StaleRow() -> impl IntoView {
         {move || {
             words
                 .get()
-                .map(|words| {
-                    view! {
-                        <p class="stale-row">
-                            <Icon glyph=Glyph::Warning />
-                            {words}
-                        </p>
-                    }
-                })
+                .map(|words| view! { <Note class="stale-row">{words}</Note> })
         }}
     }
     .into_any()

@@ -2,7 +2,7 @@
 //! states apart for everyone.
 
 use leptos::prelude::*;
-use model::{TaskState, WorkerStatus};
+use model::TaskState;
 
 /// The glyph of a state, 14 px in a box of 16, in the state's colour.
 #[component]
@@ -29,7 +29,7 @@ pub fn StateBadge(
 ) -> impl IntoView {
     let class = move || format!("state-badge state-{}", state.with(class_of));
     view! {
-        <span class=class>
+        <span class=class title=move || state.with(explain)>
             <StateGlyph state=state />
             <span class="state-word">{move || state.with(|s| s.label().into_owned())}</span>
         </span>
@@ -53,36 +53,17 @@ pub fn StateWord(
     .into_any()
 }
 
-/// The glyph and word of a worker's status.
-#[component]
-pub fn WorkerBadge(
-    /// The status.
-    #[prop(into)]
-    status: Signal<WorkerStatus>,
-) -> impl IntoView {
-    let (state, word) = (
-        move || match status.get() {
-            WorkerStatus::Online => TaskState::Success,
-            WorkerStatus::Busy | WorkerStatus::Stopping => TaskState::Started,
-            WorkerStatus::Lost => TaskState::Orphaned,
-            WorkerStatus::Offline => TaskState::Pending,
-        },
-        move || match status.get() {
-            WorkerStatus::Online => "Online",
-            WorkerStatus::Busy => "Busy",
-            WorkerStatus::Stopping => "Stopping",
-            WorkerStatus::Lost => "Lost",
-            WorkerStatus::Offline => "Offline",
-        },
-    );
-    let class = move || format!("state-badge state-{}", class_of(&state()));
-    view! {
-        <span class=class>
-            <StateGlyph state=Signal::derive(state) />
-            <span class="state-word">{word}</span>
-        </span>
+/// Returns what a state means that Celery does not have.
+fn explain(state: &TaskState) -> Option<&'static str> {
+    match state {
+        TaskState::Orphaned => Some(
+            "Its worker process is gone: it runs again if the broker delivers it again, else it is lost",
+        ),
+        TaskState::Unknown => {
+            Some("It ended unseen: its worker does not have it any more, and no result is kept")
+        }
+        _ => None,
     }
-    .into_any()
 }
 
 /// Returns the ending of the class that colours a state, such as `failure` of `state-failure`.
@@ -135,8 +116,8 @@ fn shapes(state: &TaskState) -> AnyView {
         )
             .into_any(),
         TaskState::Unknown => (
-            stroke("M6 6.2a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1", "1.5"),
-            stroke("M8 11.4v.01", "1.8"),
+            stroke("M5.2 5.9a2.8 2.8 0 1 1 4 2.6c-.8.4-1.2.9-1.2 1.8", "1.75"),
+            stroke("M8 13.1v.01", "2"),
         )
             .into_any(),
         // A state of the application's own: the task runs, so the ring of Started,

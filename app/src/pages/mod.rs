@@ -5,5 +5,6 @@ pub mod overview;
 pub mod queues;
 pub mod task;
 pub mod tasks;
+pub mod undecodable;
 pub mod worker;
 pub mod workers;

@@ -10,13 +10,14 @@ use crate::{
         empty::{Empty, Skeleton, StaleRow, when_ready},
         facts::{Fact, Facts},
         icon::{Glyph, Icon},
-        state_badge::WorkerBadge,
+        note::Note,
         tabs::{Tab, Tabs},
         time::Ago,
+        worker_badge::{WorkerBadge, caveats, is_there},
     },
     format, links,
     live::{Live, picture_of},
-    pages::workers::worker_name,
+    pages::workers::{active_now, worker_name},
     server_fns,
 };
 use leptos::prelude::*;
@@ -178,6 +179,7 @@ fn known(name: Memo<WorkerName>, worker: Memo<Box<WorkerDetail>>) -> impl IntoVi
     });
     view! {
         <Head summary inspection />
+        <Caveats summary />
         <Namesakes worker />
         <Figures summary inspection />
         <Tabs label="Parts of the worker" tabs />
@@ -226,19 +228,30 @@ fn Head(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl Into
     .into_any()
 }
 
+/// What is unusual about how this worker is known.
+#[component]
+fn Caveats(summary: Memo<WorkerSummary>) -> impl IntoView {
+    let caveats = Memo::new(move |_| summary.with(caveats));
+    move || {
+        let caveats = caveats.get().into_iter();
+        caveats
+            .map(|words| view! { <Note class="worker-note">{words}</Note> })
+            .collect_view()
+    }
+}
+
 /// Two processes under one name are a fault that nothing else on the page would show.
 #[component]
 fn Namesakes(worker: Memo<Box<WorkerDetail>>) -> impl IntoView {
     let words = Memo::new(move |_| {
         worker.with(|worker| {
-            let online = |other: &&WorkerSummary| other.status == WorkerStatus::Online;
             let pids: Vec<String> = worker
                 .namesakes
                 .iter()
-                .filter(online)
+                .filter(|other| is_there(other.status))
                 .map(|other| other.pid.to_string())
                 .collect();
-            (!pids.is_empty()).then(|| {
+            (is_there(worker.summary.status) && !pids.is_empty()).then(|| {
                 format!(
                     "Another process bears this name (pid {}). Control commands reach both; give each a name of its own with -n.",
                     pids.join(", ")
@@ -250,14 +263,7 @@ fn Namesakes(worker: Memo<Box<WorkerDetail>>) -> impl IntoView {
         {move || {
             words
                 .get()
-                .map(|words| {
-                    view! {
-                        <p class="stale-row worker-namesakes">
-                            <Icon glyph=Glyph::Warning />
-                            {words}
-                        </p>
-                    }
-                })
+                .map(|words| view! { <Note class="worker-note">{words}</Note> })
         }}
     }
     .into_any()
@@ -267,16 +273,16 @@ fn Namesakes(worker: Memo<Box<WorkerDetail>>) -> impl IntoView {
 fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl IntoView {
     let live = Live::of_page();
     let active = move || {
-        summary.with(|worker| {
-            let known = worker
-                .active
-                .filter(|_| worker.status == WorkerStatus::Online);
-            known.map_or_else(|| "unknown".to_owned(), format::thousands)
-        })
+        let known = summary.with(active_now);
+        known.map_or_else(|| "unknown".to_owned(), format::thousands)
     };
     let slots = move || {
-        let slots = summary.with(|worker| worker.slots)?;
-        Some(format!(" of {}", format::thousands(slots)))
+        let (slots, status) = summary.with(|worker| (worker.slots, worker.status));
+        let slots = format::thousands(slots?);
+        Some(match status {
+            WorkerStatus::Stopping => " left".to_owned(),
+            _ => format!(" of {slots}"),
+        })
     };
     let reserved = move || {
         let reserved = inspection.with(|inspection| inspection::length(&inspection.reserved));
@@ -315,11 +321,11 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
     };
     let uptime = Memo::new(move |_| {
         summary.with(|worker| match (worker.status, worker.started) {
+            (WorkerStatus::Offline, _) => "stopped".to_owned(),
             // While the broker is silent nobody knows whether it still runs.
-            (WorkerStatus::Online, Some(started)) if live.is_broker_up() => {
+            (status, Some(started)) if is_there(status) && live.is_broker_up() => {
                 format::whole_seconds(live.now.get().seconds_since(started))
             }
-            (WorkerStatus::Offline, _) => "stopped".to_owned(),
             _ => "unknown".to_owned(),
         })
     });

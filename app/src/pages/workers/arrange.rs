@@ -1,5 +1,6 @@
 //! Which workers, in which order: the query string of the page.
 
+use crate::components::worker_badge::name_of;
 use model::{Keyed, WorkerStatus, WorkerSummary};
 use std::cmp::Ordering;
 
@@ -9,7 +10,7 @@ pub(super) enum WorkerSort {
     /// Name, then process.
     #[default]
     Name,
-    /// Online, lost, offline.
+    /// From the most alive to the least.
     Status,
     /// Tasks running.
     Active,
@@ -57,6 +58,15 @@ impl WorkerSort {
     }
 }
 
+/// Every status, in the order of the chips.
+pub(super) const STATUSES: [WorkerStatus; 5] = [
+    WorkerStatus::Online,
+    WorkerStatus::Busy,
+    WorkerStatus::Stopping,
+    WorkerStatus::Lost,
+    WorkerStatus::Offline,
+];
+
 /// The filter and the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Arrangement {
@@ -73,14 +83,9 @@ pub(super) struct Arrangement {
 impl Arrangement {
     /// Reads the parameters; what cannot be read is left out, for a page must come up.
     pub(super) fn from_query<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let status = match get("status") {
-            Some("online") => Some(WorkerStatus::Online),
-            Some("busy") => Some(WorkerStatus::Busy),
-            Some("stopping") => Some(WorkerStatus::Stopping),
-            Some("lost") => Some(WorkerStatus::Lost),
-            Some("offline") => Some(WorkerStatus::Offline),
-            _ => None,
-        };
+        let status = STATUSES
+            .into_iter()
+            .find(|status| Some(name_of(*status)) == get("status"));
         let text = get("sort").unwrap_or_default();
         let (name, is_descending) = match text.strip_prefix('-') {
             Some(name) => (name, true),
@@ -99,7 +104,7 @@ impl Arrangement {
     pub(super) fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = Vec::new();
         if let Some(status) = self.status {
-            pairs.push(("status", status_name(status).to_owned()));
+            pairs.push(("status", name_of(status).to_owned()));
         }
         if !self.search.is_empty() {
             pairs.push(("search", self.search.clone()));
@@ -204,17 +209,6 @@ impl Arrangement {
     }
 }
 
-/// Returns the name of a status in addresses.
-pub(super) fn status_name(status: WorkerStatus) -> &'static str {
-    match status {
-        WorkerStatus::Online => "online",
-        WorkerStatus::Busy => "busy",
-        WorkerStatus::Stopping => "stopping",
-        WorkerStatus::Lost => "lost",
-        WorkerStatus::Offline => "offline",
-    }
-}
-
 /// `5.10.0` comes after `5.9.1`; `5.6.0rc1` is ordered by its leading digits.
 fn version_parts(version: &str) -> Vec<u64> {
     let leading = |part: &str| {
@@ -248,6 +242,7 @@ pub(super) mod tests {
             freq_seconds: 2.0,
             task_events: None,
             events: EventCounts::default(),
+            missed: 0,
             trend: Vec::new(),
         }
     }
@@ -269,7 +264,13 @@ pub(super) mod tests {
 
     #[test]
     fn the_address_holds_the_whole_arrangement() {
-        for query in ["", "status=lost&search=mail+1&sort=-failed", "sort=uptime"] {
+        for query in [
+            "",
+            "status=lost&search=mail+1&sort=-failed",
+            "status=busy",
+            "status=stopping",
+            "sort=uptime",
+        ] {
             let arrangement = read(query);
             assert_eq!(
                 arrangement.href(),
@@ -308,6 +309,18 @@ pub(super) mod tests {
             names("search=mail&status=lost", &workers),
             ["celery@mail-1"]
         );
+    }
+
+    #[test]
+    fn workers_are_sorted_from_the_most_alive() {
+        let mut workers = ["a", "b", "c", "d", "e"].map(worker);
+        let statuses = STATUSES.into_iter().rev();
+        for (worker, status) in workers.iter_mut().zip(statuses) {
+            worker.status = status;
+        }
+        assert_eq!(names("sort=status", &workers), ["e", "d", "c", "b", "a"]);
+        assert_eq!(names("status=busy", &workers), ["d"]);
+        assert_eq!(names("status=stopping", &workers), ["c"]);
     }
 
     #[test]

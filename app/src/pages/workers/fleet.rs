@@ -1,27 +1,33 @@
 //! What is usual among all workers, and their sums.
 
 use super::row::active_now;
+use crate::components::worker_badge::is_there;
 use model::{WorkerName, WorkerStatus, WorkerSummary};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row must know of the others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fleet {
-    /// Celery's version on most workers online.
+    /// Celery's version on most workers that are there.
     usual_version: Option<String>,
-    /// Names that more than one process bears.
+    /// Names that more than one process bears, be it one after the other.
     pub(super) namesakes: BTreeSet<WorkerName>,
+    /// Names that more than one process bears now, which is a fault.
+    pub(super) shared: BTreeSet<WorkerName>,
 }
 
 impl Fleet {
     /// Looks at all workers.
     pub(super) fn of(workers: &[WorkerSummary]) -> Self {
         let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut names: BTreeMap<&WorkerName, usize> = BTreeMap::new();
+        // Of each name the processes, and those of them that are there.
+        let mut names: BTreeMap<&WorkerName, (usize, usize)> = BTreeMap::new();
         let mut online = 0;
         for worker in workers {
-            *names.entry(&worker.name).or_default() += 1;
-            if worker.status == WorkerStatus::Online {
+            let (processes, there) = names.entry(&worker.name).or_default();
+            *processes += 1;
+            if is_there(worker.status) {
+                *there += 1;
                 online += 1;
                 if let Some(version) = &worker.version {
                     *versions.entry(version).or_default() += 1;
@@ -30,10 +36,14 @@ impl Fleet {
         }
         // Without a majority no version is the odd one.
         let usual = versions.iter().find(|(_, count)| **count * 2 > online);
-        let shared = names.iter().filter(|(_, count)| **count > 1);
+        let of = |is_meant: fn(&(usize, usize)) -> bool| {
+            let meant = names.iter().filter(|(_, counts)| is_meant(counts));
+            meant.map(|(name, _)| (*name).clone()).collect()
+        };
         Self {
             usual_version: usual.map(|(version, _)| (*version).to_owned()),
-            namesakes: shared.map(|(name, _)| (*name).clone()).collect(),
+            namesakes: of(|(processes, _)| *processes > 1),
+            shared: of(|(_, there)| *there > 1),
         }
     }
 
@@ -51,7 +61,7 @@ pub(super) struct Totals {
     pub(super) workers: usize,
     /// Tasks running.
     pub(super) active: u64,
-    /// Slots of the workers online; absent if one of them did not tell.
+    /// Slots that take tasks now; absent if one of the workers did not tell.
     pub(super) slots: Option<u64>,
     /// Tasks accepted.
     pub(super) processed: u64,
@@ -106,6 +116,28 @@ mod tests {
         let fleet = Fleet::of(&[worker("a"), worker("a"), worker("b")]);
         assert!(fleet.namesakes.contains("a"));
         assert!(!fleet.namesakes.contains("b"));
+    }
+
+    #[test]
+    fn a_name_is_shared_only_by_processes_that_are_there() {
+        let mut workers = ["a", "a", "b", "b"].map(worker);
+        workers[0].status = WorkerStatus::Lost;
+        workers[2].status = WorkerStatus::Busy;
+        let fleet = Fleet::of(&workers);
+        assert!(fleet.namesakes.contains("a") && !fleet.shared.contains("a"));
+        assert!(fleet.shared.contains("b"));
+    }
+
+    #[test]
+    fn a_stopping_worker_runs_tasks_and_offers_no_slots() {
+        let mut workers = [worker("a"), worker("b")];
+        for worker in &mut workers {
+            worker.active = Some(3);
+            worker.slots = Some(8);
+        }
+        workers[1].status = WorkerStatus::Stopping;
+        let totals = Totals::of(&workers);
+        assert_eq!((totals.active, totals.slots), (6, Some(8)));
     }
 
     #[test]

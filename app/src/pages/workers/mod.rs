@@ -5,19 +5,19 @@ mod first_steps;
 mod fleet;
 mod row;
 
-pub(crate) use row::worker_name;
+pub(crate) use row::{active_now, worker_name};
 
 use crate::{
     components::{
         data_table::SortHead,
         empty::{Empty, StaleRow, stale, when_ready},
         icon::{Glyph, Icon},
-        state_badge::WorkerBadge,
+        worker_badge::{WorkerBadge, is_there, name_of},
     },
     format,
     live::{Rows, picture},
 };
-use arrange::{Arrangement, WorkerSort, status_name};
+use arrange::{Arrangement, STATUSES, WorkerSort};
 use first_steps::FirstSteps;
 use fleet::{Fleet, Totals};
 use leptos::{html, prelude::*};
@@ -26,7 +26,7 @@ use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
-use model::{Topic, View, WorkerList, WorkerStatus};
+use model::{Topic, View, WorkerList, WorkerStatus, WorkerSummary};
 use row::WorkerRow;
 
 /// The list of workers.
@@ -63,27 +63,41 @@ fn content(list: Signal<WorkerList>) -> impl IntoView {
 }
 
 fn caption(list: &WorkerList) -> String {
-    let online = list
-        .rows
-        .iter()
-        .filter(|w| w.status == WorkerStatus::Online);
-    let totals = Totals::of(online);
     if list.rows.is_empty() {
         return "0 online".to_owned();
     }
-    let online = format!(
+    let count = |status: WorkerStatus| {
+        let of_status = list.rows.iter().filter(|worker| worker.status == status);
+        of_status.count() as u64
+    };
+    let mut words = format!(
         "{} of {} online",
-        format::thousands(totals.workers as u64),
+        format::thousands(count(WorkerStatus::Online)),
         format::thousands(list.rows.len() as u64)
     );
-    match totals.slots {
-        Some(slots) => format!(
-            "{online}, {} of {} slots busy",
+    for status in [WorkerStatus::Busy, WorkerStatus::Stopping] {
+        let number = count(status);
+        if number > 0 {
+            words += &format!(", {} {}", format::thousands(number), name_of(status));
+        }
+    }
+    let there = list.rows.iter().filter(|worker| is_there(worker.status));
+    // A stopping worker still runs tasks, in slots that take no others.
+    let (stopping, open): (Vec<&WorkerSummary>, Vec<&WorkerSummary>) =
+        there.partition(|worker| worker.status == WorkerStatus::Stopping);
+    let totals = Totals::of(open);
+    let rest = match (totals.slots, stopping.is_empty()) {
+        (Some(slots), true) => format!(
+            "{} of {} slots in use",
             format::thousands(totals.active),
             format::thousands(slots)
         ),
-        None => format!("{online}, {} running", format::thousands(totals.active)),
-    }
+        _ => {
+            let running = totals.active + Totals::of(stopping).active;
+            format!("{} running", format::thousands(running))
+        }
+    };
+    format!("{words}, {rest}")
 }
 
 /// Text and status to narrow the list to.
@@ -150,9 +164,9 @@ fn Filters(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl Int
             </search>
             <div class="chips">
                 <StatusChip list arrangement status=None />
-                <StatusChip list arrangement status=Some(WorkerStatus::Online) />
-                <StatusChip list arrangement status=Some(WorkerStatus::Lost) />
-                <StatusChip list arrangement status=Some(WorkerStatus::Offline) />
+                {STATUSES
+                    .map(|status| view! { <StatusChip list arrangement status=Some(status) /> })
+                    .collect_view()}
             </div>
             <p class="filters-note">
                 "Failed and retried: since Celeriac sees the worker. Processed: since it started."
@@ -282,9 +296,9 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
     };
     let what = move || {
         arrangement.with(|a| match (a.status, a.search.as_str()) {
-            (Some(status), "") => format!("No worker is {}", status_name(status)),
+            (Some(status), "") => format!("No worker is {}", name_of(status)),
             (Some(status), text) => {
-                format!("No worker that is {} matches {text}", status_name(status))
+                format!("No worker that is {} matches {text}", name_of(status))
             }
             (None, text) => format!("No worker matches {text}"),
         })
@@ -344,4 +358,41 @@ fn TotalsRow(totals: Memo<Totals>) -> impl IntoView {
         </tr>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arrange::tests::worker, *};
+
+    fn list(workers: &[(WorkerStatus, u64)]) -> WorkerList {
+        let rows = workers.iter().map(|(status, active)| WorkerSummary {
+            status: *status,
+            active: Some(*active),
+            slots: Some(4),
+            ..worker("w")
+        });
+        WorkerList {
+            rows: rows.collect(),
+            unanswered_pings: 0,
+        }
+    }
+
+    #[test]
+    fn the_caption_tells_the_busy_and_the_stopping_apart() {
+        use WorkerStatus::{Busy, Lost, Online, Stopping};
+        assert_eq!(caption(&list(&[])), "0 online");
+        assert_eq!(
+            caption(&list(&[(Online, 3), (Lost, 2)])),
+            "1 of 2 online, 3 of 4 slots in use"
+        );
+        assert_eq!(
+            caption(&list(&[(Online, 3), (Busy, 1)])),
+            "1 of 2 online, 1 busy, 4 of 8 slots in use"
+        );
+        // What a stopping worker runs is in none of the slots that are counted.
+        assert_eq!(
+            caption(&list(&[(Online, 3), (Stopping, 2)])),
+            "1 of 2 online, 1 stopping, 5 running"
+        );
+    }
 }

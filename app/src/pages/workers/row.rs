@@ -3,9 +3,10 @@
 use super::fleet::Fleet;
 use crate::{
     components::{
+        card::Tag,
         meter::Meter,
         sparkline::{Sparkline, Tone},
-        state_badge::WorkerBadge,
+        worker_badge::{WorkerBadge, is_there},
     },
     format, links,
     live::Live,
@@ -33,6 +34,16 @@ pub(super) fn WorkerRow(
         let name = name.clone();
         move |_| fleet.with(|fleet| fleet.namesakes.contains(&name))
     });
+    let is_shared = Memo::new({
+        let name = name.clone();
+        move |_| {
+            let is_there = worker.with(|worker| is_there(worker.status));
+            is_there && fleet.with(|fleet| fleet.shared.contains(&name))
+        }
+    });
+    let tells_no_tasks = Memo::new(move |_| {
+        worker.with(|worker| is_there(worker.status) && worker.task_events == Some(false))
+    });
     let status = Memo::new(move |_| worker.with(|worker| worker.status));
     let active = Memo::new(move |_| worker.with(active_now));
     let slots = Memo::new(move |_| worker.with(|worker| worker.slots));
@@ -56,25 +67,35 @@ pub(super) fn WorkerRow(
     let is_odd_version = Memo::new(move |_| fleet.with(|fleet| fleet.is_odd(&version.get())));
     let uptime = Memo::new(move |_| {
         worker.with(|worker| match (worker.status, worker.started) {
+            (WorkerStatus::Offline, _) => String::new(),
             // While the broker is silent nobody knows whether it still runs.
-            (WorkerStatus::Online, Some(started)) if live.is_broker_up() => {
+            (status, Some(started)) if is_there(status) && live.is_broker_up() => {
                 format::whole_seconds(live.now.get().seconds_since(started))
             }
-            (WorkerStatus::Offline, _) => String::new(),
             _ => "unknown".to_owned(),
         })
     });
     let heartbeat = Memo::new(move |_| {
         worker.with(|worker| match worker.last_heartbeat {
             Some(at) => format::whole_seconds(live.now.get().seconds_since(at)),
+            None if is_there(worker.status) => "by ping".to_owned(),
             None => "never".to_owned(),
+        })
+    });
+    let heartbeat_title = Memo::new(move |_| {
+        worker.with(|worker| match (worker.status, worker.last_heartbeat) {
+            (WorkerStatus::Busy, _) => Some("A solo worker is silent while it runs a task"),
+            (status, None) if is_there(status) => {
+                Some("It sends no heartbeats: known by its answers to pings")
+            }
+            _ => None,
         })
     });
     let load = move || {
         worker.with(|worker| {
             match worker
                 .load
-                .filter(|_| worker.status == WorkerStatus::Online)
+                .filter(|_| matches!(worker.status, WorkerStatus::Online | WorkerStatus::Stopping))
             {
                 Some([one, five, fifteen]) => {
                     let [one, five, fifteen] =
@@ -95,6 +116,16 @@ pub(super) fn WorkerRow(
         let names: Vec<&str> = worker.queues.iter().map(|queue| queue.as_str()).collect();
         names.join(", ")
     });
+    // Without task events nothing was counted: that is not the same as none.
+    let told = move |count: Memo<u64>| {
+        move || {
+            if tells_no_tasks.get() && count.get() == 0 {
+                view! { <span class="quiet">"unknown"</span> }.into_any()
+            } else {
+                format::thousands(count.get()).into_any()
+            }
+        }
+    };
     let trend_label = format!("{name}: tasks a minute, last hour");
     let meter_label = format!("{name}: tasks running");
     view! {
@@ -105,6 +136,22 @@ pub(super) fn WorkerRow(
                 </a>
                 <Show when=move || is_namesake.get()>
                     <span class="quiet">{format!(" pid {pid}")}</span>
+                </Show>
+                <Show when=move || is_shared.get()>
+                    <span
+                        class="worker-mark"
+                        title="Another process bears this name too: control commands reach both"
+                    >
+                        <Tag kind="warn">"shared name"</Tag>
+                    </span>
+                </Show>
+                <Show when=move || tells_no_tasks.get()>
+                    <span
+                        class="worker-mark"
+                        title="It sends no task events: what it fails or retries is not counted"
+                    >
+                        <Tag kind="warn">"events off"</Tag>
+                    </span>
                 </Show>
             </th>
             <td class="col-status">
@@ -123,10 +170,10 @@ pub(super) fn WorkerRow(
                 {part(|worker| worker.processed.map(format::thousands).unwrap_or_default())}
             </td>
             <td class=move || format!("is-number col-failed {}", failed_tone.get().class())>
-                {move || format::thousands(failed.get())}
+                {told(failed)}
             </td>
             <td class=move || format!("is-number col-retried {}", retried_tone.get().class())>
-                {move || format::thousands(retried.get())}
+                {told(retried)}
             </td>
             <td class="is-number col-load">{load}</td>
             <td class="col-queues" title=queues>
@@ -140,13 +187,13 @@ pub(super) fn WorkerRow(
                 {version}
             </td>
             <td class="is-number col-uptime">{uptime}</td>
-            <td class=move || {
-                if status.get() == WorkerStatus::Lost {
-                    "is-number col-heartbeat tone-bad"
-                } else {
-                    "is-number col-heartbeat"
-                }
-            }>{heartbeat}</td>
+            <td
+                class="is-number col-heartbeat"
+                class:tone-bad=move || status.get() == WorkerStatus::Lost
+                title=heartbeat_title
+            >
+                {heartbeat}
+            </td>
         </tr>
     }
     .into_any()
@@ -177,11 +224,14 @@ fn worker_rel(name: &WorkerName) -> Option<&'static str> {
     name.as_str().contains('%').then_some("external")
 }
 
-/// A worker that is not there runs nothing that anybody knows of.
-pub(super) fn active_now(worker: &WorkerSummary) -> Option<u64> {
-    worker
-        .active
-        .filter(|_| worker.status == WorkerStatus::Online)
+/// A worker that is not there runs nothing that anybody knows of. One that is
+/// silent because it runs a task said so before: a zero of then is no longer true.
+pub(crate) fn active_now(worker: &WorkerSummary) -> Option<u64> {
+    worker.active.filter(|active| match worker.status {
+        WorkerStatus::Online | WorkerStatus::Stopping => true,
+        WorkerStatus::Busy => *active > 0,
+        WorkerStatus::Lost | WorkerStatus::Offline => false,
+    })
 }
 
 fn unknown_if_expected(status: WorkerStatus) -> &'static str {
@@ -192,6 +242,14 @@ fn unknown_if_expected(status: WorkerStatus) -> &'static str {
 }
 
 fn active_words(active: Option<u64>, slots: Option<u64>, status: WorkerStatus) -> AnyView {
+    // Its slots take nothing any more; what counts is how many tasks are left.
+    if let (WorkerStatus::Stopping, Some(active)) = (status, active) {
+        let left = match active {
+            0 => "none left".to_owned(),
+            active => format!("{} left", format::thousands(active)),
+        };
+        return view! { <span class="active-words">{left}</span> }.into_any();
+    }
     match (active, slots) {
         (Some(active), Some(slots)) => view! {
             <span class="active-words">

@@ -229,6 +229,8 @@ pub(in crate::pages::task) mod tests {
                 runtime_seconds: None,
                 eta: None,
                 exception: None,
+                is_repaired: false,
+                usual_runtime_seconds: None,
             },
             args: None,
             kwargs: None,
@@ -247,6 +249,7 @@ pub(in crate::pages::task) mod tests {
             attempts,
             attempts_dropped: 0,
             custom_events: Vec::new(),
+            sources: Vec::new(),
         }
     }
 
