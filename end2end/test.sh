@@ -63,7 +63,8 @@ browser_tests() {
 }
 
 stack_tests() {
-    "$PYTHON" -m pytest -p no:cacheprovider --junitxml="$PYTEST_XML" "$ROOT/end2end/stack/tests"
+    "$PYTHON" -m pytest -p no:cacheprovider --junitxml="$PYTEST_XML" \
+        "$ROOT/end2end/stack/tests" "$ROOT/end2end/load/tests"
 }
 
 cd "$ROOT" || exit 1

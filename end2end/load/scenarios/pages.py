@@ -1,0 +1,167 @@
+"""How long a page of 50 tasks takes over HTTP, at rest and while events come in."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flood.work import FEW_NEEDLE, MANY_NEEDLE, NO_NEEDLE
+from rig import LoadError
+from rig.http import Browser
+from rig.lab import Lab, Options, laboratory, load_average, watched
+from rig.report import percentile, table
+from scenarios.memory import filled, room_for
+
+PAGE = 50
+SORTS = "received started finished timestamp name state worker queue retries wait runtime".split()
+WARM_UP = 3
+LEAST_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page to ask for."""
+
+    name: str
+    group: str
+    parameters: dict[str, str]
+    # The exact number of tasks that match, where it is known.
+    total: int | None = None
+
+    @property
+    def path(self) -> str:
+        return "/api/v1/snapshot?" + urlencode({"topic": "tasks", "limit": str(PAGE)} | self.parameters)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tasks", type=int, default=1_000_000, metavar="N", help="finished tasks (default 1000000)")
+    parser.add_argument("--rate", type=float, default=20_000, metavar="R", help="events a second meanwhile; 0: only rest")
+    parser.add_argument("--samples", type=int, default=100, metavar="N", help="of each page (default 100)")
+    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="for each page at most (default 2)")
+
+
+def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
+    with laboratory(options) as lab, watched(lab, room_for(arguments.tasks)) as (dashboard, browser):
+        figures: dict[str, Any] = {"filled": filled(lab, dashboard, browser, arguments.tasks)}
+        questions = all_questions(lab)
+        figures["lock_before"] = lock_waits(browser)
+        figures["idle"] = ask_all(browser, questions, arguments, is_checked=True)
+        figures["lock_idle"] = lock_waits(browser)
+        print(f"{arguments.tasks:,} tasks, at rest (milliseconds)\n{table(figures['idle'])}\n")
+        if arguments.rate > 0:
+            seconds = len(questions) * arguments.seconds + 2.0
+            with lab.stream(arguments.rate, seconds) as sender:
+                time.sleep(max(sender.start - time.monotonic(), 0.0) + 1.0)
+                figures["busy"] = ask_all(browser, questions, arguments, lambda: sender.is_sending)
+            figures["lock_busy"] = lock_waits(browser)
+            print(f"while {arguments.rate:,.0f} events a second come in (milliseconds)\n{table(figures['busy'])}\n")
+        figures["groups"] = groups(figures)
+        print(table(figures["groups"]))
+        if waits := figures.get("lock_busy") or figures["lock_idle"]:
+            print(json.dumps(waits, indent=2))
+        return figures
+
+
+def all_questions(lab: Lab) -> list[Question]:
+    """Every single filter, every order, searches with few, many and no hits, and places far down."""
+    truth = lab.truth
+    name, worker, queue = (common(counts) for counts in (truth.names, truth.workers, truth.queues))
+    # Half a minute in the middle of the past that was filled in.
+    middle = (lab.first + lab.last) / 2
+    received = {"received_start": f"{middle:.3f}", "received_end": f"{middle + 30:.3f}"}
+    return [
+        Question("no filter", "filter", {}, truth.tasks),
+        Question("state=FAILURE", "filter", {"state": "FAILURE"}, truth.states["FAILURE"]),
+        Question("state=SUCCESS", "filter", {"state": "SUCCESS"}, truth.states["SUCCESS"]),
+        Question("state=REVOKED (none)", "filter", {"state": "REVOKED"}, 0),
+        Question("name", "filter", {"name": name}, truth.names[name]),
+        Question("worker", "filter", {"worker": worker}, truth.workers[worker]),
+        Question("queue", "filter", {"queue": queue}, truth.queues[queue]),
+        Question("received, 30 s", "filter", received),
+        *(Question(f"sort -{sort}", "sort", {"sort": f"-{sort}"}, truth.tasks) for sort in SORTS),
+        *(Question(f"sort {sort}", "sort", {"sort": sort}, truth.tasks) for sort in SORTS),
+        Question("search: many hits", "search", {"search": MANY_NEEDLE}, truth.needles[MANY_NEEDLE]),
+        Question("search: few hits", "search", {"search": FEW_NEEDLE}, truth.needles[FEW_NEEDLE]),
+        Question("search: none", "search", {"search": NO_NEEDLE}, 0),
+        Question("search: every task", "search", {"search": "example"}),
+        Question("offset, half way", "offset", {"offset": str(truth.tasks // 2)}, truth.tasks),
+        Question("offset, sort -runtime", "offset", {"offset": str(truth.tasks // 2), "sort": "-runtime"}, truth.tasks),
+        Question("offset, last page", "offset", {"offset": str(truth.tasks - PAGE)}, truth.tasks),
+    ]
+
+
+def common(counts: dict[str, int]) -> str:
+    return max(counts, key=lambda key: (counts[key], key))
+
+
+def ask_all(
+    browser: Browser,
+    questions: list[Question],
+    arguments: argparse.Namespace,
+    goes_on: Callable[[], bool] = lambda: True,
+    is_checked: bool = False,
+) -> list[dict[str, Any]]:
+    rows = []
+    for question in questions:
+        if not goes_on():
+            raise LoadError("the events ended before the last page was asked for; give fewer --seconds")
+        rows.append(ask(browser, question, arguments, is_checked))
+    return rows
+
+
+def ask(browser: Browser, question: Question, arguments: argparse.Namespace, is_checked: bool) -> dict[str, Any]:
+    """Ask for one page again and again."""
+    seconds: list[float] = []
+    load, deadline = load_average(), time.monotonic() + arguments.seconds
+    answer = b""
+    for number in range(WARM_UP + arguments.samples):
+        answer, took = browser.timed(question.path)
+        if number >= WARM_UP:
+            seconds.append(took)
+        if time.monotonic() > deadline and len(seconds) >= LEAST_SAMPLES:
+            break
+    page = json.loads(answer)["view"]["of"]
+    if is_checked:
+        check(question, page)
+    return {
+        "page": question.name,
+        "group": question.group,
+        "p50": percentile(seconds, 0.5) * 1e3,
+        "p95": percentile(seconds, 0.95) * 1e3,
+        "max": max(seconds) * 1e3,
+        "samples": len(seconds),
+        "total": page["total"],
+        "bytes": len(answer),
+        "load": load,
+    }
+
+
+def check(question: Question, page: dict[str, Any]) -> None:
+    """A fast answer that is wrong is no figure."""
+    if question.total is not None and page["total"] != question.total:
+        raise LoadError(f"{question.name}: {question.total} tasks match, the dashboard says {page['total']}")
+    if len(page["rows"]) != min(PAGE, page["total"]):
+        raise LoadError(f"{question.name}: a page of {len(page['rows'])} rows, of {page['total']}")
+
+
+def groups(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """The slowest page of each group, by the 95th percentile."""
+    rows = []
+    for group in ("filter", "sort", "search", "offset"):
+        row: dict[str, Any] = {"group": group}
+        for when in ("idle", "busy"):
+            if when in figures:
+                worst = max((row for row in figures[when] if row["group"] == group), key=lambda row: row["p95"])
+                row |= {f"{when}_p95": worst["p95"], f"{when}_max": worst["max"], f"{when}_slowest": worst["page"]}
+        rows.append(row)
+    return rows
+
+
+def lock_waits(browser: Browser) -> dict[str, float]:
+    """What the dashboard tells of waits for its lock; nothing from binaries that do not."""
+    return {name: value for name, value in browser.metrics().items() if name.startswith("celeriac_lock_")}
+
+
