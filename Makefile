@@ -1,7 +1,7 @@
 # Celeriac: `make demo` shows it, `make test` proves it.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test build run fmt lint clean help
+.PHONY: demo test load build run fmt lint clean help
 
 demo: ## the dashboard on real Celery applications, with traffic, at http://localhost:5555
 	@end2end/install.sh demo
@@ -16,6 +16,11 @@ build: ## the release binary, target/release/celeriac
 	@end2end/install.sh build
 	cargo run -q -p bundle -- --release
 	cargo build --release -p server
+
+load: ## how fast, how much, how honest; e.g. make load ARGS="burst --times 3"
+	@end2end/install.sh test
+	@$(MAKE) --no-print-directory build
+	@end2end/.venv/bin/python end2end/load/load.py $(or $(ARGS),all)
 
 run: build ## build and run, e.g. make run ARGS="--broker redis://localhost:6379/0"
 	@target/release/celeriac $(ARGS)
