@@ -1,9 +1,13 @@
 //! The state behind its lock: one writer by type, any number of readers.
 
 use crate::state::State;
+use model::{SearchExpression, TaskDetail, TaskPage, TaskQuery};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// Whole tasks copied under one lock.
+const DETAILS_AT_ONCE: usize = 128;
 
 /// The right to change the state. There is one, and the aggregator has it.
 #[derive(Debug)]
@@ -54,6 +58,37 @@ impl StateReader {
     /// Locks the state for reading. Hold it briefly and never across an await.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read()
+    }
+
+    /// Returns the window of a query.
+    ///
+    /// The lock is let go between segments: a search over everything may take
+    /// long and must not keep the writer waiting. What changes meanwhile is
+    /// seen or not, each task as a whole.
+    pub(crate) fn task_page(&self, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
+        let mut scan = self.read().scan(query, search, query.limit as usize);
+        loop {
+            let state = self.read();
+            if !state.step(&mut scan) {
+                return state.page_of(scan);
+            }
+        }
+    }
+
+    /// Returns whole tasks in order, without their children.
+    pub(crate) fn task_details(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        limit: usize,
+    ) -> Vec<TaskDetail> {
+        let mut scan = self.read().scan(query, search, limit);
+        while self.read().step(&mut scan) {}
+        let window = scan.into_window();
+        window
+            .chunks(DETAILS_AT_ONCE)
+            .flat_map(|part| self.read().task_details(part))
+            .collect()
     }
 
     /// Returns a receiver that is told the revision, at most ten times a second.

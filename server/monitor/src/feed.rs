@@ -6,8 +6,8 @@
 //! at most ten times a second, and a picture that took long to take is taken
 //! less often.
 
-use crate::{Monitor, clock};
-use model::{Frame, Snapshot, Topic, View, WireError, WorkerName};
+use crate::{Monitor, clock, state::State};
+use model::{Frame, Snapshot, Timestamp, Topic, View, WireError, WorkerName};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -260,31 +260,41 @@ impl Monitor {
     /// Returns a picture of a topic. Takes the lock briefly; a search over
     /// everything in memory may take some time.
     pub fn snapshot(&self, topic: &Topic) -> Result<Snapshot, WireError> {
-        let search = match topic {
-            Topic::Tasks(query) => crate::parse_search(query)?,
-            _ => model::SearchExpression::All,
-        };
+        Ok(match topic {
+            Topic::Tasks(query) => {
+                let search = crate::parse_search(query)?;
+                // Taken before the page, so that what changes meanwhile is taken anew.
+                let (revision, pulse) = self.pulse_with_revision();
+                Snapshot {
+                    revision,
+                    pulse,
+                    view: View::Tasks(self.reader().task_page(query, &search)),
+                }
+            }
+            Topic::Overview => self.picture(|s, now| View::Overview(Box::new(s.overview(now)))),
+            Topic::Task(id) => self.picture(|s, _| View::Task(s.task(id).map(Box::new))),
+            Topic::Workers => self.picture(|s, _| View::Workers(s.worker_list())),
+            Topic::Worker(name) => {
+                let picture = self.picture(|s, _| View::Worker(s.worker(name).map(Box::new)));
+                if let View::Worker(Some(_)) = picture.view {
+                    self.watched().glance(name);
+                }
+                picture
+            }
+            Topic::Queues => self.picture(|s, _| View::Queues(s.queue_list())),
+            Topic::Undecodable => self.picture(|s, _| View::Undecodable(s.undecodable())),
+        })
+    }
+
+    /// Takes a picture under one lock.
+    fn picture(&self, view: impl FnOnce(&State, Timestamp) -> View) -> Snapshot {
         let now = clock::now();
         let state = self.reader().read();
-        if let Topic::Worker(name) = topic
-            && state.worker(name).is_some()
-        {
-            self.watched().glance(name);
-        }
-        let view = match topic {
-            Topic::Overview => View::Overview(Box::new(state.overview(now))),
-            Topic::Tasks(query) => View::Tasks(state.task_page(query, &search)),
-            Topic::Task(id) => View::Task(state.task(id).map(Box::new)),
-            Topic::Workers => View::Workers(state.worker_list()),
-            Topic::Worker(name) => View::Worker(state.worker(name).map(Box::new)),
-            Topic::Queues => View::Queues(state.queue_list()),
-            Topic::Undecodable => View::Undecodable(state.undecodable()),
-        };
-        Ok(Snapshot {
+        Snapshot {
             revision: state.revision(),
             pulse: state.pulse(now),
-            view,
-        })
+            view: view(&state, now),
+        }
     }
 
     fn part_revision(&self, topic: &Topic) -> u64 {

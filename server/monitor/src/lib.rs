@@ -174,7 +174,7 @@ impl Monitor {
     /// Returns a window on tasks.
     pub fn tasks(&self, query: &TaskQuery) -> Result<TaskPage, WireError> {
         let search = parse_search(query)?;
-        Ok(self.inner.reader.read().task_page(query, &search))
+        Ok(self.inner.reader.task_page(query, &search))
     }
 
     /// Returns whole tasks in order, without their children.
@@ -197,7 +197,7 @@ impl Monitor {
         } else {
             query.limit as usize
         };
-        Ok(self.inner.reader.read().task_details(query, &search, limit))
+        Ok(self.inner.reader.task_details(query, &search, limit))
     }
 
     /// Returns everything known of a task.

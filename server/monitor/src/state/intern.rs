@@ -1,5 +1,6 @@
 //! Texts that repeat (names of task types, workers, queues) as small numbers.
 
+use foldhash::fast::RandomState;
 use std::{collections::HashMap, sync::Arc};
 
 /// The number that stands for "no text".
@@ -14,14 +15,17 @@ const OVERFLOW: &str = "(too many names)";
 /// A table of texts. Numbers start at 1 and are never given back.
 #[derive(Debug)]
 pub(crate) struct Interner {
-    ids: HashMap<Arc<str>, u32>,
+    ids: HashMap<Arc<str>, u32, RandomState>,
     texts: Vec<Arc<str>>,
 }
 
 impl Interner {
+    /// The number that stands for "no text".
+    pub(crate) const NONE: u32 = NONE;
+
     pub(crate) fn new() -> Self {
         Self {
-            ids: HashMap::new(),
+            ids: HashMap::default(),
             texts: vec![Arc::from("")],
         }
     }
@@ -54,6 +58,11 @@ impl Interner {
     /// Returns the text of a number; `None` for [`NONE`].
     pub(crate) fn text(&self, id: u32) -> Option<&Arc<str>> {
         (id != NONE).then(|| self.texts.get(id as usize)).flatten()
+    }
+
+    /// Returns how many numbers there are, [`NONE`] included.
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
     }
 
     /// Returns every text.

@@ -24,6 +24,7 @@ use model::{
 use protocol::{Decoded, EventKind, EventRef, Scratch};
 use queues::{Queues, Reading};
 use std::collections::HashMap;
+pub(crate) use tasks::Scan;
 use tasks::Tasks;
 use throughput::Throughput;
 use workers::{Errands, Workers};
@@ -317,13 +318,28 @@ impl State {
         self.tasks.page(&self.names, query, search)
     }
 
-    pub(crate) fn task_details(
-        &self,
-        query: &TaskQuery,
-        search: &SearchExpression,
-        limit: usize,
-    ) -> Vec<TaskDetail> {
-        self.tasks.details(&self.names, query, search, limit)
+    /// Begins a query that is answered one segment at a time.
+    pub(crate) fn scan(&self, query: &TaskQuery, search: &SearchExpression, limit: usize) -> Scan {
+        Scan::new(&self.tasks, &self.names, query, search, limit)
+    }
+
+    /// Goes on with a query; `false` if nothing is left to go through.
+    pub(crate) fn step(&self, scan: &mut Scan) -> bool {
+        scan.step(&self.tasks, &self.names)
+    }
+
+    /// Ends a query.
+    pub(crate) fn page_of(&self, scan: Scan) -> TaskPage {
+        scan.into_page(&self.tasks, &self.names)
+    }
+
+    /// Returns the tasks with these sequence numbers, without children; those
+    /// that are gone by now are left out.
+    pub(crate) fn task_details(&self, window: &[u64]) -> Vec<TaskDetail> {
+        window
+            .iter()
+            .filter_map(|sequence| self.tasks.detail_at(&self.names, *sequence, false))
+            .collect()
     }
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {

@@ -10,7 +10,7 @@
 use super::{Field, MAX_CUSTOM, NO_TIME, Segment, Tasks, code, flag};
 use crate::state::Names;
 use model::{CustomEvent, Timestamp};
-use protocol::{EventKind, EventRef};
+use protocol::{EventKind, EventRef, Text};
 
 /// Longest JSON text kept of a custom event, bytes.
 const MAX_CUSTOM_BYTES: usize = 4096;
@@ -145,36 +145,29 @@ impl Tasks {
             }
         }
         if let (Some((key, is_odd)), Some(text)) = (root, &event.root_id) {
-            segment.rest[at].root = key;
-            segment.set(at, flag::HAS_ROOT, true);
-            segment.set(at, flag::ODD_ROOT, is_odd);
-            if is_odd {
-                segment.set_text(at, Field::Root, text);
-            }
+            segment.set_root(at, key, is_odd.then_some(text));
         }
         if let (Some((key, is_odd)), Some(text)) = (parent, &event.parent_id) {
             // A retry names itself as parent and would hide the real one.
             let is_self = key == segment.id[at];
             if !is_self || !segment.has(at, flag::HAS_PARENT) {
-                segment.rest[at].parent = key;
-                segment.set(at, flag::HAS_PARENT, true);
-                segment.set(at, flag::ODD_PARENT, is_odd);
-                if is_odd {
-                    segment.set_text(at, Field::Parent, text);
-                }
+                segment.set_parent(at, key, is_odd.then_some(text));
             }
         }
         if let Some(expires) = event.expires {
-            segment.rest[at].expires = expires.0;
+            segment.set_expires(at, expires.0);
         }
         if let Some(queue) = &event.queue {
             segment.queue[at] = names.queues.intern(queue);
         }
-        if let Some(exchange) = &event.exchange {
-            segment.rest[at].exchange = names.routes.intern(exchange);
-        }
-        if let Some(routing_key) = &event.routing_key {
-            segment.rest[at].routing_key = names.routes.intern(routing_key);
+        if event.exchange.is_some() || event.routing_key.is_some() {
+            let mut number = |text: &Option<Text<'_>>| {
+                text.as_deref().map_or(0, |text| names.routes.intern(text))
+            };
+            let pair = (number(&event.exchange), number(&event.routing_key));
+            let route = self.routes.number(pair.0, pair.1);
+            let (segment, at) = self.segment_mut(task);
+            segment.rest[at].route = route;
         }
     }
 
@@ -198,10 +191,10 @@ impl Tasks {
         if (retries == 0 || is_new)
             && let Some(client) = &event.hostname
         {
-            segment.set_text(at, Field::Client, client);
+            segment.set_client(at, client);
         }
         let current = segment.retries[at];
-        let (was_sent, started) = (segment.rest[at].sent, segment.started[at]);
+        let (was_sent, started) = (segment.sent[at], segment.started[at]);
         if retries < current {
             if let Some(attempt) = self.past_attempt(task, retries) {
                 attempt.sent = origin.at;
@@ -220,9 +213,9 @@ impl Tasks {
             return;
         }
         let (segment, at) = self.segment_mut(task);
-        segment.rest[at].sent = origin.at;
+        segment.sent[at] = origin.at;
         if eta != NO_TIME {
-            segment.rest[at].eta = eta;
+            segment.set_eta(at, eta);
         }
         self.settle_waiting(task);
     }
@@ -279,7 +272,7 @@ impl Tasks {
             (segment.worker[at], segment.rest[at].pid) = (origin.worker, origin.pid);
         }
         if let Some(eta) = event.eta {
-            segment.rest[at].eta = eta.0;
+            segment.set_eta(at, eta.0);
         }
         self.settle_waiting(task);
     }
@@ -324,7 +317,7 @@ impl Tasks {
         let (segment, at) = self.segment_mut(task);
         segment.started[at] = origin.at;
         (segment.worker[at], segment.rest[at].pid) = (origin.worker, origin.pid);
-        let (received, eta) = (segment.received[at], segment.rest[at].eta);
+        let (received, eta) = (segment.received[at], segment.eta(at));
         if segment.finished[at] == NO_TIME {
             self.set_state(task, code::STARTED);
         } else {
@@ -338,7 +331,7 @@ impl Tasks {
     fn start_belongs_to_previous(&mut self, task: u64, origin: &Origin) -> bool {
         let (segment, at) = self.segment(task);
         let is_only_sent = segment.received[at] == NO_TIME && segment.started[at] == NO_TIME;
-        let sent = segment.rest[at].sent;
+        let sent = segment.sent[at];
         is_only_sent
             && self.last_past(task).is_some_and(|attempt| {
                 attempt.started == NO_TIME

@@ -21,11 +21,11 @@ impl Tasks {
             delivery: segment.rest[at].delivery,
             worker: segment.worker[at],
             pid: segment.rest[at].pid,
-            sent: segment.rest[at].sent,
+            sent: segment.sent[at],
             received: segment.received[at],
             started: segment.started[at],
             finished: segment.finished[at],
-            eta: segment.rest[at].eta,
+            eta: segment.eta(at),
             runtime: segment
                 .has(at, flag::HAS_RUNTIME)
                 .then(|| segment.runtime[at]),
@@ -37,11 +37,11 @@ impl Tasks {
         segment.rest[at].delivery = delivery;
         segment.worker[at] = 0;
         segment.rest[at].pid = 0;
-        segment.rest[at].sent = NO_TIME;
+        segment.sent[at] = NO_TIME;
         segment.received[at] = NO_TIME;
         segment.started[at] = NO_TIME;
         segment.finished[at] = NO_TIME;
-        segment.rest[at].eta = NO_TIME;
+        segment.set_eta(at, NO_TIME);
         segment.runtime[at] = 0.0;
         segment.set(at, flag::HAS_RUNTIME, false);
         for field in [

@@ -5,20 +5,25 @@
 
 mod apply;
 mod attempts;
+mod bits;
 mod order;
 mod query;
+mod scan;
+mod search;
 mod segment;
 mod text;
 
 pub(crate) use apply::Ended;
+pub(crate) use scan::Scan;
 
 use super::intern::Interner;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use model::{CustomEvent, TaskState, Timestamp};
-use segment::{Field, NO_TIME, Row, Segment, flag};
+use segment::{Field, MAX_ROWS, Moving, NO_TIME, Row, Segment, flag};
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
 };
 
 /// Codes of Celery's own states are their places in [`TaskState::BUILT_IN`];
@@ -79,9 +84,10 @@ pub(crate) struct Tasks {
     /// Sequence numbers by id; their low 32 bits, which tell rows in memory apart.
     index: HashTable<u32>,
     hasher: RandomState,
-    odd_hasher: RandomState,
-    past: HashMap<u64, Past>,
+    odd_hasher: std::hash::RandomState,
+    past: HashMap<u64, Past, RandomState>,
     custom_states: Interner,
+    routes: Routes,
     counts: [u64; 256],
     evicted: u64,
     evicted_running: u64,
@@ -92,15 +98,16 @@ impl Tasks {
         let max_tasks = max_tasks.clamp(100, u32::MAX as usize / 2);
         Self {
             segments: VecDeque::new(),
-            rows_per_segment: (max_tasks / 32).clamp(16, 32_768),
+            rows_per_segment: (max_tasks / 32).clamp(16, MAX_ROWS),
             max_tasks,
             next: 1,
             // Growing the index later would rehash it all under the write lock.
             index: HashTable::with_capacity(max_tasks),
-            hasher: RandomState::new(),
-            odd_hasher: RandomState::new(),
-            past: HashMap::new(),
+            hasher: RandomState::default(),
+            odd_hasher: std::hash::RandomState::new(),
+            past: HashMap::default(),
             custom_states: Interner::new(),
+            routes: Routes::default(),
             counts: [0; 256],
             evicted: 0,
             evicted_running: 0,
@@ -129,10 +136,7 @@ impl Tasks {
 
     /// Returns the bytes of all stored texts.
     pub(crate) fn text_bytes(&self) -> usize {
-        self.segments
-            .iter()
-            .map(|segment| segment.texts.bytes())
-            .sum()
+        self.segments.iter().map(Segment::text_bytes).sum()
     }
 
     pub(crate) fn state_of(&self, code: u8) -> TaskState {
@@ -229,33 +233,26 @@ impl Tasks {
             return (sequence, false);
         }
         let flags = if is_odd { flag::ODD_ID } else { 0 };
-        let sequence = self.push(Row::new(key, flags), |texts| {
+        self.make_room();
+        let sequence = self.append(key, Row::new(key, flags).state, |segment| {
+            segment.push(Row::new(key, flags));
             if is_odd {
-                texts[Field::Id as usize] = Some(id);
+                segment.set_text(segment.len() - 1, Field::Id, id);
             }
         });
         (sequence, true)
     }
 
-    /// Appends a row with its texts.
-    fn push<'a>(
-        &mut self,
-        mut row: Row,
-        fill: impl FnOnce(&mut [Option<&'a str>; Field::COUNT]),
-    ) -> u64 {
-        self.make_room();
-        let mut texts = [None; Field::COUNT];
-        fill(&mut texts);
+    /// Appends what `push` puts at the end of the last segment, and indexes it.
+    fn append(&mut self, key: u128, state: u8, push: impl FnOnce(&mut Segment)) -> u64 {
+        self.open_if_full();
         let sequence = self.next;
         self.next += 1;
-        let hash = self.hash(row.id);
-        self.counts[usize::from(row.state)] += 1;
+        self.counts[usize::from(state)] += 1;
         if let Some(segment) = self.segments.back_mut() {
-            for (place, text) in row.rest.texts.iter_mut().zip(texts) {
-                *place = text.map_or_else(Default::default, |text| segment.texts.push(text));
-            }
-            segment.push(row);
+            push(segment);
         }
+        let hash = self.hash(key);
         let Self {
             index,
             segments,
@@ -282,7 +279,7 @@ impl Tasks {
             return;
         }
         if let Some(segment) = self.segments.back_mut() {
-            segment.texts.seal();
+            segment.seal();
         }
         let mut kept = VecDeque::new();
         while self.len() + kept.len() + self.rows_per_segment > self.max_tasks {
@@ -293,14 +290,14 @@ impl Tasks {
         }
         // Whatever is left over has not ended and yet finds no room.
         while self.len() + kept.len() + self.rows_per_segment > self.max_tasks
-            && let Some((sequence, ..)) = kept.pop_front()
+            && let Some((sequence, _)) = kept.pop_front()
         {
             self.past.remove(&sequence);
             self.evicted += 1;
             self.evicted_running += 1;
         }
-        for (sequence, row, texts) in kept {
-            self.rehome(sequence, row, &texts);
+        for (sequence, moving) in kept {
+            self.rehome(sequence, moving);
         }
         self.open_if_full();
     }
@@ -317,7 +314,7 @@ impl Tasks {
     }
 
     /// Takes a whole segment out of the index; its running tasks go to `kept`.
-    fn evict(&mut self, segment: &Segment, kept: &mut VecDeque<Kept>) {
+    fn evict(&mut self, segment: &Segment, kept: &mut VecDeque<(u64, Moving)>) {
         for at in 0..segment.len() {
             let sequence = segment.first + at as u64;
             let hash = self.hash(segment.id[at]);
@@ -327,14 +324,7 @@ impl Tasks {
             let state = segment.state[at];
             self.counts[usize::from(state)] -= 1;
             if is_held_by_a_worker(state) {
-                let row = segment.row(at);
-                let texts = std::array::from_fn(|field| {
-                    segment
-                        .texts
-                        .get(row.rest.texts[field])
-                        .map(Box::<str>::from)
-                });
-                kept.push_back((sequence, row, texts));
+                kept.push_back((sequence, segment.moving(at)));
             } else {
                 self.past.remove(&sequence);
                 self.evicted += 1;
@@ -342,16 +332,18 @@ impl Tasks {
         }
     }
 
-    fn rehome(&mut self, old: u64, row: Row, texts: &KeptTexts) {
-        self.open_if_full();
-        let sequence = self.push(row, |out| {
-            for (out, text) in out.iter_mut().zip(texts) {
-                *out = text.as_deref();
-            }
-        });
+    fn rehome(&mut self, old: u64, moving: Moving) {
+        let (key, state) = (moving.row.id, moving.row.state);
+        let sequence = self.append(key, state, |segment| segment.take(moving));
         if let Some(past) = self.past.remove(&old) {
             self.past.insert(sequence, past);
         }
+    }
+
+    /// Returns where a task's row is, unless it is gone.
+    fn row(&self, sequence: u64) -> Option<(&Segment, usize)> {
+        let is_there = self.segments.front().is_some_and(|s| s.first <= sequence);
+        (is_there && sequence < self.next).then(|| self.segment(sequence))
     }
 
     fn segment(&self, sequence: u64) -> (&Segment, usize) {
@@ -367,13 +359,51 @@ impl Tasks {
     fn set_state(&mut self, sequence: u64, state: u8) {
         let (segment, at) = self.segment_mut(sequence);
         let old = std::mem::replace(&mut segment.state[at], state);
+        segment.counts[usize::from(old)] -= 1;
+        segment.counts[usize::from(state)] += 1;
         self.counts[usize::from(old)] -= 1;
         self.counts[usize::from(state)] += 1;
     }
 }
 
-type KeptTexts = [Option<Box<str>>; Field::COUNT];
-type Kept = (u64, Row, KeptTexts);
+/// Exchanges with routing keys: few pairs, each of many tasks.
+#[derive(Debug)]
+struct Routes {
+    numbers: HashMap<(u32, u32), u16, RandomState>,
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self {
+            numbers: HashMap::default(),
+            // Number 0 is an unknown route.
+            pairs: vec![(0, 0)],
+        }
+    }
+}
+
+impl Routes {
+    /// Returns the number of a pair; 0 when 65,535 of them are in use.
+    fn number(&mut self, exchange: u32, routing_key: u32) -> u16 {
+        if let Some(number) = self.numbers.get(&(exchange, routing_key)) {
+            return *number;
+        }
+        let Ok(number) = u16::try_from(self.pairs.len()) else {
+            return 0;
+        };
+        self.pairs.push((exchange, routing_key));
+        self.numbers.insert((exchange, routing_key), number);
+        number
+    }
+
+    fn pair(&self, number: u16) -> (u32, u32) {
+        self.pairs
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or((0, 0))
+    }
+}
 
 /// Tells whether forgetting such a task would lose sight of work that goes on.
 fn is_held_by_a_worker(state: u8) -> bool {

@@ -1,17 +1,19 @@
 //! The order of a page: sort values as numbers, and the first few of many.
 
-use super::{NO_TIME, Segment, Tasks, flag};
-use crate::state::Names;
+use super::{NO_TIME, Segment, Tasks, bits::Bits, flag};
+use crate::state::{Names, intern::Interner};
 use model::{TaskQuery, TaskSort};
 use std::collections::BinaryHeap;
 
 /// Up to this window a heap of its size is cheaper than keeping every match.
 const HEAP_LIMIT: usize = 4_096;
 
-/// Where a row stands in the order; smaller comes first.
+/// Where a row stands in the order; smaller comes first. The second part is
+/// the complement of the sequence number: newer tasks come first among equals.
 pub(super) type Place = (u64, u64);
 
-/// Turns a row into a number that sorts as the query asks.
+/// Turns rows into numbers that sort as the query asks.
+#[derive(Debug)]
 pub(super) struct Order {
     sort: TaskSort,
     is_descending: bool,
@@ -25,22 +27,7 @@ impl Order {
             TaskSort::Name => names.tasks.ranks(),
             TaskSort::Worker => names.workers.ranks(),
             TaskSort::Queue => names.queues.ranks(),
-            TaskSort::State => {
-                let texts: Vec<String> = (0..=255)
-                    .map(|code| tasks.state_of(code).to_string())
-                    .collect();
-                let mut order: Vec<usize> = (0..texts.len()).collect();
-                order.sort_by(|a, b| texts[*a].cmp(&texts[*b]));
-                let mut ranks = vec![0; texts.len()];
-                let mut rank = 0;
-                for (place, code) in order.iter().enumerate() {
-                    if place > 0 && texts[order[place - 1]] != texts[*code] {
-                        rank += 1;
-                    }
-                    ranks[*code] = rank;
-                }
-                ranks
-            }
+            TaskSort::State => state_ranks(tasks),
             _ => Vec::new(),
         };
         Self {
@@ -50,81 +37,154 @@ impl Order {
         }
     }
 
-    /// Rows without a value come last in either direction.
-    pub(super) fn key(&self, segment: &Segment, at: usize) -> u64 {
+    /// Offers the rows of a segment.
+    pub(super) fn offer(&self, segment: &Segment, rows: &Bits, best: &mut Best) {
         let micros = |time: i64| (time != NO_TIME).then_some(time as u64);
-        let ranked = |id: u32| (id != 0).then(|| u64::from(self.ranks[id as usize]));
-        let value = match self.sort {
-            TaskSort::Received => micros(segment.received[at])
-                .or(micros(segment.rest[at].sent))
-                .or(micros(segment.timestamp[at])),
-            TaskSort::Started => micros(segment.started[at]),
-            TaskSort::Finished => micros(segment.finished[at]),
-            TaskSort::Timestamp => micros(segment.timestamp[at]),
-            TaskSort::Name => ranked(segment.name[at]),
-            TaskSort::Worker => ranked(segment.worker[at]),
-            TaskSort::Queue => ranked(segment.queue[at]),
-            TaskSort::State => Some(u64::from(self.ranks[usize::from(segment.state[at])])),
-            TaskSort::Retries => Some(u64::from(segment.retries[at])),
-            TaskSort::Wait => micros(segment.started[at])
-                .zip(micros(segment.received[at]))
-                // As `TaskSummary::wait_seconds` has it; NO_TIME is the smallest time.
-                .map(|(started, received)| {
-                    let eta = segment.rest[at].eta.max(NO_TIME) as u64;
-                    started.saturating_sub(received.max(eta))
-                }),
-            // Bits of a float that is not negative sort like the float.
-            TaskSort::Runtime => segment
-                .has(at, flag::HAS_RUNTIME)
-                .then(|| segment.runtime[at].max(0.0).to_bits()),
+        // A name that came after the order was made up has no rank yet.
+        let ranked = |id: u32| {
+            (id != Interner::NONE).then(|| {
+                let rank = self.ranks.get(id as usize);
+                u64::from(rank.copied().unwrap_or(u32::MAX))
+            })
         };
-        match value {
-            Some(value) if self.is_descending => (!value).saturating_sub(1),
-            Some(value) => value,
-            None => u64::MAX,
+        let s = segment;
+        // One loop for each column, so that the choice is made once.
+        match self.sort {
+            TaskSort::Received => self.offer_each(s, rows, best, |at| {
+                micros(s.received[at])
+                    .or(micros(s.sent[at]))
+                    .or(micros(s.timestamp[at]))
+            }),
+            TaskSort::Started => self.offer_each(s, rows, best, |at| micros(s.started[at])),
+            TaskSort::Finished => self.offer_each(s, rows, best, |at| micros(s.finished[at])),
+            TaskSort::Timestamp => self.offer_each(s, rows, best, |at| micros(s.timestamp[at])),
+            TaskSort::Name => self.offer_each(s, rows, best, |at| ranked(s.name[at])),
+            TaskSort::Worker => self.offer_each(s, rows, best, |at| ranked(s.worker[at])),
+            TaskSort::Queue => self.offer_each(s, rows, best, |at| ranked(s.queue[at])),
+            TaskSort::State => self.offer_each(s, rows, best, |at| {
+                let rank = self.ranks.get(usize::from(s.state[at]));
+                Some(u64::from(rank.copied().unwrap_or(u32::MAX)))
+            }),
+            TaskSort::Retries => {
+                self.offer_each(s, rows, best, |at| Some(u64::from(s.retries[at])));
+            }
+            TaskSort::Wait => self.offer_each(s, rows, best, |at| s.wait_micros(at)),
+            // Bits of a float that is not negative sort like the float.
+            TaskSort::Runtime => self.offer_each(s, rows, best, |at| {
+                s.has(at, flag::HAS_RUNTIME)
+                    .then(|| s.runtime[at].max(0.0).to_bits())
+            }),
+        }
+    }
+
+    /// Rows without a value come last in either direction.
+    fn offer_each(
+        &self,
+        segment: &Segment,
+        rows: &Bits,
+        best: &mut Best,
+        value: impl Fn(usize) -> Option<u64>,
+    ) {
+        for at in rows.iter() {
+            let key = match value(at) {
+                Some(value) if self.is_descending => (!value).saturating_sub(1),
+                Some(value) => value,
+                None => u64::MAX,
+            };
+            best.offer((key, !(segment.first + at as u64)));
         }
     }
 }
 
-/// Keeps the first `size` places of all that are offered.
-pub(super) enum Best {
-    Heap(BinaryHeap<Place>, usize),
-    All(Vec<Place>, usize),
+fn state_ranks(tasks: &Tasks) -> Vec<u32> {
+    let texts: Vec<String> = (0..=255)
+        .map(|code| tasks.state_of(code).to_string())
+        .collect();
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by(|a, b| texts[*a].cmp(&texts[*b]));
+    let mut ranks = vec![0; texts.len()];
+    let mut rank = 0;
+    for (place, code) in order.iter().enumerate() {
+        if place > 0 && texts[order[place - 1]] != texts[*code] {
+            rank += 1;
+        }
+        ranks[*code] = rank;
+    }
+    ranks
+}
+
+/// Keeps the first places of all that are offered.
+#[derive(Debug)]
+pub(super) struct Best {
+    size: usize,
+    /// The worst place that is still among them, once there are enough.
+    worst: Place,
+    kept: Kept,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Heap(BinaryHeap<Place>),
+    All(Vec<Place>),
 }
 
 impl Best {
     pub(super) fn new(size: usize) -> Self {
-        if size <= HEAP_LIMIT {
-            Self::Heap(BinaryHeap::with_capacity(size + 1), size)
-        } else {
-            Self::All(Vec::new(), size)
+        Self {
+            size,
+            worst: (u64::MAX, u64::MAX),
+            kept: if size <= HEAP_LIMIT {
+                Kept::Heap(BinaryHeap::with_capacity(size + 1))
+            } else {
+                Kept::All(Vec::new())
+            },
         }
     }
 
+    #[inline]
     pub(super) fn offer(&mut self, place: Place) {
-        match self {
-            Self::Heap(heap, size) => {
-                if heap.len() < *size {
-                    heap.push(place);
-                } else if heap.peek().is_some_and(|worst| place < *worst) {
+        if place < self.worst {
+            self.keep(place);
+        }
+    }
+
+    fn keep(&mut self, place: Place) {
+        match &mut self.kept {
+            Kept::All(all) => all.push(place),
+            Kept::Heap(heap) => {
+                heap.push(place);
+                if heap.len() > self.size {
                     heap.pop();
-                    heap.push(place);
+                }
+                if heap.len() == self.size {
+                    self.worst = heap.peek().copied().unwrap_or((0, 0));
                 }
             }
-            Self::All(all, _) => all.push(place),
         }
     }
 
-    pub(super) fn into_sorted(self) -> Vec<Place> {
-        match self {
-            Self::Heap(heap, _) => heap.into_sorted_vec(),
-            Self::All(mut all, size) => {
-                if size < all.len() {
-                    all.select_nth_unstable(size);
-                    all.truncate(size);
+    /// Returns the places from `offset` on, in order.
+    pub(super) fn into_window(self, offset: usize) -> Vec<Place> {
+        match self.kept {
+            Kept::Heap(heap) => {
+                let mut window = heap.into_sorted_vec();
+                window.drain(..offset.min(window.len()));
+                window
+            }
+            Kept::All(mut all) => {
+                // Only the window itself needs sorting.
+                if self.size < all.len() {
+                    all.select_nth_unstable(self.size);
+                    all.truncate(self.size);
                 }
-                all.sort_unstable();
-                all
+                if offset >= all.len() {
+                    return Vec::new();
+                }
+                let (_, first, rest) = all.select_nth_unstable(offset);
+                let mut window = vec![*first];
+                window.extend_from_slice(rest);
+                window.sort_unstable();
+                window
             }
         }
     }

@@ -1,12 +1,10 @@
 //! Reading tasks: pages, single tasks, counts.
 
-use super::order::{Best, Order};
-use super::{Field, NO_TIME, PastAttempt, Segment, Tasks, code, flag, time, write_uuid};
+use super::{Field, PastAttempt, Scan, Segment, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
 use model::{
     Attempt, QueueName, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery,
     TaskState, TaskSummary, WorkerName,
-    search::{SearchField, SearchFields},
 };
 
 /// Longest exception text in a row, characters.
@@ -15,95 +13,33 @@ const ROW_EXCEPTION_CHARS: usize = 200;
 /// Most children listed with a task.
 const MAX_CHILDREN: usize = 100;
 
-/// A query, with its names resolved to numbers.
-struct Filter<'q> {
-    states: Option<[bool; 256]>,
-    name: Option<u32>,
-    worker: Option<u32>,
-    queue: Option<u32>,
-    received: (i64, i64),
-    search: Option<&'q SearchExpression>,
-    newest: u64,
-}
-
 impl Tasks {
-    /// Returns the window of a query, with counts.
+    /// Returns the window of a query, with counts, in one go.
     pub(crate) fn page(
         &self,
         names: &Names,
         query: &TaskQuery,
         search: &SearchExpression,
     ) -> TaskPage {
-        let mut by_code = [0u64; 256];
-        let mut newer = 0;
-        let mut total = 0;
-        let window = query.offset.saturating_add(u64::from(query.limit));
-        let mut best = Best::new(usize::try_from(window).unwrap_or(usize::MAX));
-        if let Some(filter) = self.filter(names, query, search) {
-            let order = Order::new(query, names, self);
-            self.scan(names, &filter, |segment, at, sequence| {
-                let state = usize::from(segment.state[at]);
-                let is_chosen = filter.states.is_none_or(|states| states[state]);
-                if sequence > filter.newest {
-                    newer += u64::from(is_chosen);
-                    return;
-                }
-                by_code[state] += 1;
-                if is_chosen {
-                    total += 1;
-                    best.offer((order.key(segment, at), !sequence));
-                }
-            });
-        }
-        let rows = best
-            .into_sorted()
-            .into_iter()
-            .skip(usize::try_from(query.offset).unwrap_or(usize::MAX))
-            .take(query.limit as usize)
-            .map(|(_, sequence)| self.summary(names, !sequence))
-            .collect();
-        TaskPage {
-            rows,
-            total,
-            states: self.name_counts(&by_code),
-            stored: self.len() as u64,
-            latest: self.latest(),
-            newer,
-        }
-    }
-
-    /// Returns the matching tasks in order, whole.
-    pub(crate) fn details(
-        &self,
-        names: &Names,
-        query: &TaskQuery,
-        search: &SearchExpression,
-        limit: usize,
-    ) -> Vec<TaskDetail> {
-        let Some(filter) = self.filter(names, query, search) else {
-            return Vec::new();
-        };
-        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
-        let mut best = Best::new(offset.saturating_add(limit));
-        let order = Order::new(query, names, self);
-        self.scan(names, &filter, |segment, at, sequence| {
-            let state = usize::from(segment.state[at]);
-            if sequence <= filter.newest && filter.states.is_none_or(|states| states[state]) {
-                best.offer((order.key(segment, at), !sequence));
-            }
-        });
-        best.into_sorted()
-            .into_iter()
-            .skip(offset)
-            .take(limit)
-            .map(|(_, sequence)| self.detail_of(names, !sequence, false))
-            .collect()
+        let mut scan = Scan::new(self, names, query, search, query.limit as usize);
+        while scan.step(self, names) {}
+        scan.into_page(self, names)
     }
 
     /// Returns everything known of a task.
     pub(crate) fn detail(&self, names: &Names, id: &TaskId) -> Option<TaskDetail> {
-        let sequence = self.find(id.as_str())?;
-        Some(self.detail_of(names, sequence, true))
+        self.detail_at(names, self.find(id.as_str())?, true)
+    }
+
+    /// Returns the same of the task with this sequence number, unless it is gone.
+    pub(crate) fn detail_at(
+        &self,
+        names: &Names,
+        sequence: u64,
+        with_children: bool,
+    ) -> Option<TaskDetail> {
+        let summary = self.summary(names, sequence)?;
+        Some(self.detail_of(names, sequence, summary, with_children))
     }
 
     /// Returns how many tasks wait in workers, by worker and type.
@@ -127,114 +63,75 @@ impl Tasks {
             .sum()
     }
 
-    fn name_counts(&self, by_code: &[u64; 256]) -> Vec<(TaskState, u64)> {
-        let built_in = TaskState::BUILT_IN.len();
-        (0..=255u8)
-            .map(|code| (code, by_code[usize::from(code)]))
-            .filter(|(code, count)| usize::from(*code) < built_in || *count > 0)
-            .map(|(code, count)| (self.state_of(code), count))
-            .collect()
+    /// Returns the row's own id.
+    pub(super) fn id_text<'s>(
+        segment: &'s Segment,
+        at: usize,
+        buffer: &'s mut [u8; 36],
+    ) -> &'s str {
+        if segment.has(at, flag::ODD_ID) {
+            segment.text(at, Field::Id).unwrap_or_default()
+        } else {
+            write_uuid(segment.id[at], buffer)
+        }
     }
 
-    /// Resolves a query's names; `None` if one of them is unknown, so that nothing can match.
-    fn filter<'q>(
-        &self,
-        names: &Names,
-        query: &TaskQuery,
-        search: &'q SearchExpression,
-    ) -> Option<Filter<'q>> {
-        let states = (!query.states.is_empty()).then(|| {
-            let mut chosen = [false; 256];
-            for state in &query.states {
-                if let Some(code) = self.code_of(state) {
-                    chosen[usize::from(code)] = true;
-                }
-            }
-            chosen
-        });
-        let name = resolve(query.name.as_ref().map(TaskName::as_str), |text| {
-            names.tasks.find(text)
-        })?;
-        let worker = resolve(query.worker.as_ref().map(WorkerName::as_str), |text| {
-            names.workers.find(text)
-        })?;
-        let queue = resolve(query.queue.as_ref().map(QueueName::as_str), |text| {
-            names.queues.find(text)
-        })?;
-        Some(Filter {
-            states,
-            name,
-            worker,
-            queue,
-            received: (
-                query.received_start.map_or(i64::MIN, |time| time.0),
-                query.received_end.map_or(i64::MAX, |time| time.0),
-            ),
-            search: (!search.is_blank()).then_some(search),
-            newest: query.newest.unwrap_or(u64::MAX),
+    /// Returns the id of the row's root, if one was told.
+    pub(super) fn root_text<'s>(
+        segment: &'s Segment,
+        at: usize,
+        buffer: &'s mut [u8; 36],
+    ) -> Option<&'s str> {
+        if segment.has(at, flag::IS_ROOT) {
+            return Some(Self::id_text(segment, at, buffer));
+        }
+        let root = segment.root(at)?;
+        Some(if segment.has(at, flag::ODD_ROOT) {
+            segment.text(at, Field::Root).unwrap_or_default()
+        } else {
+            write_uuid(root, buffer)
         })
     }
 
-    /// Calls `visit` for every row that matches, whatever its state and age.
-    fn scan(
-        &self,
-        names: &Names,
-        filter: &Filter<'_>,
-        mut visit: impl FnMut(&Segment, usize, u64),
-    ) {
-        let has_time = filter.received != (i64::MIN, i64::MAX);
-        for segment in self.segments.iter().rev() {
-            for at in (0..segment.len()).rev() {
-                if filter.name.is_some_and(|name| segment.name[at] != name)
-                    || filter
-                        .worker
-                        .is_some_and(|worker| segment.worker[at] != worker)
-                    || filter.queue.is_some_and(|queue| segment.queue[at] != queue)
-                {
-                    continue;
-                }
-                if has_time {
-                    let received = segment.received[at];
-                    let (start, end) = filter.received;
-                    if received == NO_TIME || received < start || received > end {
-                        continue;
-                    }
-                }
-                if let Some(search) = filter.search
-                    && !search.matches(&RowText {
-                        tasks: self,
-                        names,
-                        segment,
-                        at,
-                    })
-                {
-                    continue;
-                }
-                visit(segment, at, segment.first + at as u64);
-            }
-        }
-    }
-
-    fn id_text<'s>(
+    /// Returns the id of the row's parent, if one was told.
+    pub(super) fn parent_text<'s>(
         segment: &'s Segment,
         at: usize,
-        (number, is_odd, field): (u128, bool, Field),
         buffer: &'s mut [u8; 36],
-    ) -> &'s str {
-        if is_odd {
-            segment.text(at, field).unwrap_or_default()
-        } else {
-            write_uuid(number, buffer)
+    ) -> Option<&'s str> {
+        if segment.has(at, flag::IS_PARENT) {
+            return Some(Self::id_text(segment, at, buffer));
         }
+        let parent = segment.parent(at)?;
+        Some(if segment.has(at, flag::ODD_PARENT) {
+            segment.text(at, Field::Parent).unwrap_or_default()
+        } else {
+            write_uuid(parent, buffer)
+        })
     }
 
-    fn own_id(segment: &Segment, at: usize) -> (u128, bool, Field) {
-        (segment.id[at], segment.has(at, flag::ODD_ID), Field::Id)
+    /// Returns the exception the row shows: its own, or the last attempt's.
+    pub(super) fn last_words<'s>(
+        &'s self,
+        segment: &'s Segment,
+        at: usize,
+        field: Field,
+    ) -> Option<&'s str> {
+        segment.text(at, field).or_else(|| {
+            if !segment.has(at, flag::HAS_PAST) {
+                return None;
+            }
+            let past = self.past.get(&(segment.first + at as u64))?;
+            past.attempts.iter().rev().find_map(|attempt| match field {
+                Field::Exception => attempt.exception.as_deref(),
+                _ => attempt.traceback.as_deref(),
+            })
+        })
     }
 
-    /// Returns a task's row.
-    pub(crate) fn summary(&self, names: &Names, sequence: u64) -> TaskSummary {
-        let (segment, at) = self.segment(sequence);
+    /// Returns a task's row, unless it is gone.
+    pub(crate) fn summary(&self, names: &Names, sequence: u64) -> Option<TaskSummary> {
+        let (segment, at) = self.row(sequence)?;
         let mut buffer = [0; 36];
         let state = segment.state[at];
         // While a task waits for its retry, the exception is the last attempt's.
@@ -245,8 +142,8 @@ impl Tasks {
                 (state == code::RETRY).then_some(last.exception.as_deref()?)
             })
             .map(|text| clip_chars(text, ROW_EXCEPTION_CHARS));
-        TaskSummary {
-            id: Self::id_text(segment, at, Self::own_id(segment, at), &mut buffer).into(),
+        Some(TaskSummary {
+            id: Self::id_text(segment, at, &mut buffer).into(),
             name: names
                 .tasks
                 .text(segment.name[at])
@@ -260,65 +157,56 @@ impl Tasks {
                 .cloned()
                 .map(QueueName::new),
             retries: segment.retries[at],
-            sent: time(segment.rest[at].sent),
+            sent: time(segment.sent[at]),
             received: time(segment.received[at]),
             started: time(segment.started[at]),
             finished: time(segment.finished[at]),
             runtime_seconds: segment
                 .has(at, flag::HAS_RUNTIME)
                 .then(|| segment.runtime[at]),
-            eta: time(segment.rest[at].eta),
+            eta: time(segment.eta(at)),
             exception,
             is_repaired: false,
             usual_runtime_seconds: None,
-        }
+        })
     }
 
-    fn detail_of(&self, names: &Names, sequence: u64, with_children: bool) -> TaskDetail {
+    fn detail_of(
+        &self,
+        names: &Names,
+        sequence: u64,
+        summary: TaskSummary,
+        with_children: bool,
+    ) -> TaskDetail {
         let (segment, at) = self.segment(sequence);
         let rest = &segment.rest[at];
+        let (exchange, routing_key) = self.routes.pair(rest.route);
         let text = |field| segment.text(at, field).map(str::to_owned);
-        let related = |has, odd, number, field| {
-            segment.has(at, has).then(|| {
-                let id = (number, segment.has(at, odd), field);
-                Self::id_text(segment, at, id, &mut [0; 36]).into()
-            })
-        };
+        let last_words = |field| self.last_words(segment, at, field).map(str::to_owned);
         let past = self.past.get(&sequence);
         let mut attempts: Vec<Attempt> = past
             .iter()
             .flat_map(|past| &past.attempts)
             .map(|attempt| self.past_attempt_of(names, attempt))
             .collect();
-        let last_words = |pick: fn(&Attempt) -> &Option<String>| {
-            attempts.iter().rev().find_map(|a| pick(a).clone())
-        };
-        let exception = text(Field::Exception).or_else(|| last_words(|a| &a.exception));
-        let traceback = text(Field::Traceback).or_else(|| last_words(|a| &a.traceback));
-        let summary = self.summary(names, sequence);
         attempts.push(self.current_attempt(sequence, &summary));
         TaskDetail {
             args: text(Field::Args),
             kwargs: text(Field::Kwargs),
             result: text(Field::Result),
-            exception,
-            traceback,
-            expires: time(rest.expires),
-            exchange: names.routes.text(rest.exchange).map(|t| t.to_string()),
-            routing_key: names.routes.text(rest.routing_key).map(|t| t.to_string()),
-            root_id: related(flag::HAS_ROOT, flag::ODD_ROOT, rest.root, Field::Root),
-            parent_id: related(
-                flag::HAS_PARENT,
-                flag::ODD_PARENT,
-                rest.parent,
-                Field::Parent,
-            ),
+            exception: last_words(Field::Exception),
+            traceback: last_words(Field::Traceback),
+            expires: time(segment.expires(at)),
+            exchange: names.routes.text(exchange).map(|t| t.to_string()),
+            routing_key: names.routes.text(routing_key).map(|t| t.to_string()),
+            root_id: Self::root_text(segment, at, &mut [0; 36]).map(TaskId::from),
+            parent_id: Self::parent_text(segment, at, &mut [0; 36]).map(TaskId::from),
             children: if with_children {
                 self.children(names, segment.id[at])
             } else {
                 Vec::new()
             },
-            client: text(Field::Client),
+            client: segment.client(at).map(str::to_owned),
             clock: (rest.clock != 0).then_some(rest.clock),
             timestamp: time(segment.timestamp[at]),
             attempts,
@@ -381,11 +269,9 @@ impl Tasks {
         let mut children = Vec::new();
         for segment in &self.segments {
             for at in 0..segment.len() {
-                let is_child = segment.rest[at].parent == id
-                    && segment.has(at, flag::HAS_PARENT)
-                    && segment.id[at] != id;
+                let is_child = segment.id[at] != id && segment.parent(at) == Some(id);
                 if is_child {
-                    children.push(self.summary(names, segment.first + at as u64));
+                    children.extend(self.summary(names, segment.first + at as u64));
                     if children.len() >= MAX_CHILDREN {
                         return children;
                     }
@@ -393,18 +279,6 @@ impl Tasks {
             }
         }
         children
-    }
-}
-
-/// `None` if a name is asked for that nothing has; `Some(None)` if none is asked for.
-#[expect(
-    clippy::option_option,
-    reason = "not asked, asked and known, asked and unknown differ"
-)]
-fn resolve(text: Option<&str>, find: impl Fn(&str) -> Option<u32>) -> Option<Option<u32>> {
-    match text {
-        None => Some(None),
-        Some(text) => find(text).map(Some),
     }
 }
 
@@ -420,37 +294,5 @@ fn clip_chars(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
-    }
-}
-
-/// The texts a search looks into.
-struct RowText<'s> {
-    tasks: &'s Tasks,
-    names: &'s Names,
-    segment: &'s Segment,
-    at: usize,
-}
-
-impl SearchFields for RowText<'_> {
-    fn with(&self, field: SearchField, test: &mut dyn FnMut(&str) -> bool) -> bool {
-        let (segment, at) = (self.segment, self.at);
-        let text = |field| segment.text(at, field).unwrap_or_default();
-        match field {
-            SearchField::Id => {
-                let id = Tasks::own_id(segment, at);
-                test(Tasks::id_text(segment, at, id, &mut [0; 36]))
-            }
-            SearchField::Name => test(self.names.tasks.text(segment.name[at]).map_or("", |t| t)),
-            SearchField::Worker => test(
-                self.names
-                    .workers
-                    .text(segment.worker[at])
-                    .map_or("", |t| t),
-            ),
-            SearchField::State => test(self.tasks.state_of(segment.state[at]).as_str()),
-            SearchField::Args => test(text(Field::Args)),
-            SearchField::Kwargs => test(text(Field::Kwargs)),
-            SearchField::Result => test(text(Field::Result)),
-        }
     }
 }

@@ -48,5 +48,7 @@ fn tasks(state: &State) -> Vec<TaskDetail> {
         is_descending: false,
         ..TaskQuery::default()
     };
-    state.task_details(&query, &model::SearchExpression::All, usize::MAX)
+    let mut scan = state.scan(&query, &model::SearchExpression::All, usize::MAX);
+    while state.step(&mut scan) {}
+    state.task_details(&scan.into_window())
 }
