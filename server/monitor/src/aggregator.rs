@@ -58,7 +58,7 @@ pub(crate) fn run(
                         break;
                     };
                     let decoded = state.apply_message(payload, &mut scratch, now);
-                    if let Some(error) = decoded.error
+                    if let Some(error) = decoded.error()
                         && logged.insert(std::mem::discriminant(&error.kind))
                     {
                         tracing::warn!(%error, "skipped an event that cannot be read");

@@ -13,6 +13,14 @@ use serde_json::{Map, Value};
 /// Only the envelope up to the body is looked at, so that a reader thread can
 /// do it for every message.
 pub fn extract_body(payload: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    // As kombu writes it: the body first, base64 and so without escapes.
+    if let Some(rest) = payload.strip_prefix(b"{\"body\": \"")
+        && let Some(end) = memchr::memchr2(b'"', b'\\', rest)
+        && rest.get(end) == Some(&b'"')
+        && !is_plain(&rest[..end])
+    {
+        return append_base64(&rest[..end], out);
+    }
     let (start, end) = find_body(payload).map_err(|kind| kind.at(payload))?;
     let value = &payload[start..end];
     let Some(text) = value

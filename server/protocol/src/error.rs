@@ -1,19 +1,28 @@
 //! What can be wrong with bytes from the broker.
 
+use std::borrow::Cow;
+
 /// How many bytes of the trouble an error keeps.
-const EXCERPT_BYTES: usize = 200;
+pub const MAX_KEPT_BYTES: usize = 4096;
 
 /// Bytes that could not be read, and why.
 ///
-/// `Display` tells the kind only: the excerpt may hold a task's arguments and
-/// belongs in places where those may be shown.
+/// `Display` tells the kind only: the bytes may hold a task's arguments and
+/// belong in places where those may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: DecodeErrorKind,
-    /// The first bytes of what could not be read, at most 200; bytes that are no text are replaced.
-    pub excerpt: String,
+    /// The first bytes of what could not be read, at most [`MAX_KEPT_BYTES`].
+    pub bytes: Box<[u8]>,
+}
+
+impl DecodeError {
+    /// Returns the kept bytes as text; those that are none are replaced.
+    pub fn excerpt(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 /// What is wrong with the bytes.
@@ -49,19 +58,26 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeErrorKind {
+    /// Returns a short name without variable parts, to count by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotAnEnvelope => "not_an_envelope",
+            Self::NoBody => "no_body",
+            Self::NotBase64 => "not_base64",
+            Self::NotJson(_) => "not_json",
+            Self::Unexpected(_) => "unexpected_type",
+            Self::Missing(_) => "missing_field",
+            Self::TrailingData => "trailing_data",
+            Self::UnsupportedContentType(_) => "unsupported_content_type",
+            Self::UnsupportedCompression(_) => "unsupported_compression",
+        }
+    }
+
     /// Adds the first bytes of what could not be read.
     pub(crate) fn at(self, bytes: &[u8]) -> DecodeError {
-        let head = bytes.get(..EXCERPT_BYTES).unwrap_or(bytes);
-        let mut excerpt = String::from_utf8_lossy(head).into_owned();
-        // A replacement character is three bytes long where the byte was one.
-        let mut end = excerpt.len().min(EXCERPT_BYTES);
-        while !excerpt.is_char_boundary(end) {
-            end -= 1;
-        }
-        excerpt.truncate(end);
         DecodeError {
             kind: self,
-            excerpt,
+            bytes: bytes.get(..MAX_KEPT_BYTES).unwrap_or(bytes).into(),
         }
     }
 }

@@ -235,6 +235,65 @@ fn copy_escape(bytes: &[u8], at: usize, out: &mut String) -> usize {
     }
 }
 
+/// Undoes the escapes of what stands between two quotes: writes UTF-8 to the
+/// start of `out` and returns its length, which is at most that of `text`.
+///
+/// A lone surrogate becomes U+FFFD; a backslash that starts no escape stays.
+pub(crate) fn unescape(text: &str, out: &mut [u8]) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let mut length = 0;
+    let mut put = |part: &[u8]| {
+        if let Some(room) = out.get_mut(length..length + part.len()) {
+            room.copy_from_slice(part);
+            length += part.len();
+        }
+    };
+    while let Some(rest) = bytes.get(at..) {
+        let Some(plain) = memchr::memchr(b'\\', rest) else {
+            put(rest);
+            break;
+        };
+        put(&rest[..plain]);
+        at += plain;
+        let short = match bytes.get(at + 1) {
+            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            _ => {
+                let (letter, width) = match hex_unit(bytes, at) {
+                    Some(unit) => unicode_escape(bytes, at, unit),
+                    None => ('\\', 1),
+                };
+                put(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                at += width;
+                continue;
+            }
+        };
+        put(&[short]);
+        at += 2;
+    }
+    length
+}
+
+/// Returns the character of the `\uXXXX` at `at`, whose unit is `unit`, and the
+/// length of the one or two escapes it is written with.
+fn unicode_escape(bytes: &[u8], at: usize, unit: u16) -> (char, usize) {
+    let low = match unit {
+        0xd800..=0xdbff => hex_unit(bytes, at + 6),
+        _ => None,
+    };
+    let pair = low.and_then(|low| char::decode_utf16([unit, low]).next()?.ok());
+    match pair {
+        Some(letter) => (letter, 12),
+        // A surrogate alone is no character.
+        None => (char::from_u32(u32::from(unit)).unwrap_or('\u{fffd}'), 6),
+    }
+}
+
 /// Reads the UTF-16 unit of the `\uXXXX` at `at`.
 fn hex_unit(bytes: &[u8], at: usize) -> Option<u16> {
     let escape = bytes.get(at..at + 6)?;

@@ -14,15 +14,13 @@ pub mod keys;
 pub mod message;
 pub mod pidbox;
 pub mod result;
-pub mod text;
 pub mod url;
 
 pub use envelope::extract_body;
-pub use error::{DecodeError, DecodeErrorKind};
-pub use event::{Decoded, EventKind, EventRef, Scratch, decode, decode_body};
+pub use error::{DecodeError, DecodeErrorKind, MAX_KEPT_BYTES};
+pub use event::{Decoded, EventKind, EventRef, Reject, Scratch, decode, decode_body};
 pub use keys::{Binding, FanoutPrefix, Keyspace};
 pub use message::{TaskMessage, decode_message, decode_unacked, looks_like_message};
 pub use pidbox::{Reply, Request, RequestError, decode_reply};
 pub use result::{TaskResult, decode_result};
-pub use text::Text;
 pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

@@ -232,7 +232,7 @@ mod tests {
         };
         for body in ["[]", "{}", "{\"a\": 1, \"b\": 2}", "nonsense", ""] {
             let error = decode_reply(envelope(body).as_bytes()).expect_err(body);
-            assert!(error.excerpt.contains(body), "{error:?}");
+            assert!(error.excerpt().contains(body), "{error:?}");
         }
         assert_eq!(
             decode_reply(b"PING").map_err(|e| e.kind),

@@ -160,7 +160,7 @@ impl State {
             Some(hostname) if is_from_worker => self.names.workers.intern(hostname),
             _ => intern::NONE,
         };
-        let kind_name = Counters::kind_name(event.kind).unwrap_or(&event.type_name);
+        let kind_name = Counters::kind_name(event.kind).unwrap_or(event.type_name);
         let kind = self.names.events.intern(kind_name);
         match event.kind {
             EventKind::WorkerOnline | EventKind::WorkerHeartbeat | EventKind::WorkerOffline => {

@@ -1,19 +1,26 @@
 //! From a message to calls, one per event.
 
-use super::{EventRef, fields::InPlace};
+use super::{
+    EventRef,
+    cursor::Cursor,
+    fields::{self, Trouble},
+};
 use crate::{
     DecodeError, DecodeErrorKind,
     envelope::{self, Envelope},
-    json::{self, skip_space},
+    json::skip_value,
 };
-use serde::de::{DeserializeSeed, IgnoredAny};
 use std::borrow::Cow;
+
+/// Buffers above this size, bytes, are given back after the message that needed them.
+const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// Buffers that are used again for the next message.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     body: Vec<u8>,
-    clean: String,
+    /// Strings whose escapes are undone.
+    unescaped: Vec<u8>,
 }
 
 /// What became of a message.
@@ -21,38 +28,60 @@ pub struct Scratch {
 pub struct Decoded {
     /// Events handed on.
     pub events: u32,
-    /// Events, or whole messages, that could not be read.
+    /// Events, or whole messages, that could not be read: the sum of `rejects`.
     pub bad: u32,
-    /// The first trouble.
-    pub error: Option<DecodeError>,
+    /// What could not be read, by kind, in the order of the first of each.
+    pub rejects: Vec<Reject>,
+}
+
+/// Parts of one message that could not be read for the same kind of reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// How many.
+    pub count: u32,
+    /// The first of them: the trouble, and up to 4,096 bytes of that event or
+    /// message alone.
+    pub first: DecodeError,
 }
 
 impl Decoded {
-    fn reject(&mut self, error: DecodeError) {
-        self.bad += 1;
-        self.error.get_or_insert(error);
+    /// Returns the first trouble.
+    pub fn error(&self) -> Option<&DecodeError> {
+        self.rejects.first().map(|reject| &reject.first)
+    }
+
+    #[cold]
+    fn reject(&mut self, kind: DecodeErrorKind, bytes: &[u8]) {
+        self.bad = self.bad.saturating_add(1);
+        let alike = |reject: &&mut Reject| reject.first.kind.name() == kind.name();
+        match self.rejects.iter_mut().find(alike) {
+            Some(reject) => reject.count = reject.count.saturating_add(1),
+            None => self.rejects.push(Reject {
+                count: 1,
+                first: kind.at(bytes),
+            }),
+        }
     }
 }
 
 /// Reads the payload of a PUBLISH on an event channel and hands each event to `apply`.
 pub fn decode(payload: &[u8], scratch: &mut Scratch, apply: impl FnMut(&EventRef<'_>)) -> Decoded {
-    let Scratch { body, clean } = scratch;
+    let Scratch { body, unescaped } = scratch;
     body.clear();
-    let mut decoded = match envelope::extract_body(payload, body) {
-        Ok(()) => decode_events(body, clean, apply),
-        Err(error) => {
-            let mut decoded = Decoded::default();
-            decoded.reject(error);
-            decoded
-        }
-    };
+    let mut decoded = Decoded::default();
+    match envelope::extract_body(payload, body) {
+        Ok(()) => decoded = decode_events(body, unescaped, apply),
+        Err(error) => decoded.reject(error.kind, payload),
+    }
     if decoded.events == 0 && decoded.bad > 0 {
         // `event_serializer` may be another one than JSON; then the envelope says so.
         let content_type = Envelope::content_type_of(payload).unwrap_or_default();
         if let Some(kind) = envelope::unsupported_content_type(&content_type) {
-            decoded.error = Some(kind.at(payload));
+            decoded = Decoded::default();
+            decoded.reject(kind, payload);
         }
     }
+    give_back(body);
     decoded
 }
 
@@ -62,89 +91,98 @@ pub fn decode_body(
     scratch: &mut Scratch,
     apply: impl FnMut(&EventRef<'_>),
 ) -> Decoded {
-    decode_events(body, &mut scratch.clean, apply)
+    decode_events(body, &mut scratch.unescaped, apply)
 }
 
-fn decode_events(body: &[u8], clean: &mut String, apply: impl FnMut(&EventRef<'_>)) -> Decoded {
+fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > MAX_KEPT_BYTES {
+        *buffer = Vec::new();
+    }
+}
+
+fn decode_events(
+    body: &[u8],
+    unescaped: &mut Vec<u8>,
+    apply: impl FnMut(&EventRef<'_>),
+) -> Decoded {
     let text = match simdutf8::basic::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(body),
     };
-    walk(&text, clean, apply)
+    if unescaped.len() < text.len() {
+        unescaped.resize(text.len(), 0);
+    }
+    let decoded = walk(Cursor::new(&text, unescaped), apply);
+    give_back(unescaped);
+    decoded
 }
 
 /// Goes through one event or a list of events.
 ///
 /// Whether it is a list depends on the JSON, not on the channel: workers with
 /// an event loop send lists on `task.multi` (`celery/events/dispatcher.py flush`).
-fn walk(text: &str, clean: &mut String, mut apply: impl FnMut(&EventRef<'_>)) -> Decoded {
-    let bytes = text.as_bytes();
+fn walk<'a>(mut cursor: Cursor<'a>, mut apply: impl FnMut(&EventRef<'_>)) -> Decoded {
     let mut decoded = Decoded::default();
-    let mut at = skip_space(bytes, 0);
-    let is_list = bytes.get(at) == Some(&b'[');
+    let is_list = cursor.peek_past_space() == Some(b'[');
     if is_list {
-        at = skip_space(bytes, at + 1);
+        cursor.at += 1;
     }
-    let mut is_open = !is_list || bytes.get(at) != Some(&b']');
+    let mut event = EventRef::empty();
+    let mut is_open = !is_list || cursor.peek_past_space() != Some(b']');
     while is_open {
-        let rest = text.get(at..).unwrap_or_default();
-        let mut event = EventRef::empty();
-        let length = if let Ok(length) = strict(rest, &mut event) {
-            apply(&event);
-            decoded.events += 1;
-            length
-        } else {
-            let Some(raw) = json::skip_value(rest.as_bytes(), 0).and_then(|end| rest.get(..end))
-            else {
-                let kind = DecodeErrorKind::NotJson("it is cut off".to_owned());
-                decoded.reject(kind.at(rest.as_bytes()));
-                return decoded;
-            };
-            json::sanitize(raw, clean);
-            let mut event = EventRef::empty();
-            match strict(clean, &mut event) {
-                Ok(_) => {
-                    apply(&event);
-                    decoded.events += 1;
-                }
-                Err(kind) => decoded.reject(kind.at(raw.as_bytes())),
+        let start = cursor.at;
+        match fields::read(&mut cursor, &mut event) {
+            Ok(()) => {
+                apply(&event);
+                decoded.events += 1;
             }
-            raw.len()
-        };
-        at = skip_space(bytes, at + length);
-        is_open = is_list && bytes.get(at) == Some(&b',');
+            Err(trouble) => {
+                if !pass_over(&mut cursor, start, trouble, &mut decoded) {
+                    return decoded;
+                }
+            }
+        }
+        is_open = is_list && cursor.peek_past_space() == Some(b',');
         if is_open {
-            at = skip_space(bytes, at + 1);
+            cursor.at += 1;
+            cursor.peek_past_space();
+            event = EventRef::empty();
         }
     }
-    if is_list {
-        if bytes.get(at) != Some(&b']') {
-            let kind = DecodeErrorKind::NotJson("the list does not end".to_owned());
-            decoded.reject(kind.at(bytes.get(at..).unwrap_or_default()));
-            return decoded;
-        }
-        at = skip_space(bytes, at + 1);
-    }
-    if at < bytes.len() {
-        decoded.reject(DecodeErrorKind::TrailingData.at(&bytes[at..]));
+    if is_list && cursor.expect(b']', "the end of the list").is_err() {
+        let kind = DecodeErrorKind::NotJson("the list does not end".to_owned());
+        decoded.reject(kind, cursor.rest().as_bytes());
+    } else if cursor.peek_past_space().is_some() {
+        decoded.reject(DecodeErrorKind::TrailingData, cursor.rest().as_bytes());
     }
     decoded
 }
 
-/// Reads the event at the start of `text` as strict JSON into `event`; returns its length.
-fn strict<'a>(text: &'a str, event: &mut EventRef<'a>) -> Result<usize, DecodeErrorKind> {
-    if !text.starts_with('{') {
-        return Err(DecodeErrorKind::Unexpected("an object"));
-    }
-    let mut json = serde_json::Deserializer::from_str(text);
-    // In place: the fields are many and would be moved several times otherwise.
-    match InPlace(event).deserialize(&mut json) {
-        Ok(()) => {
-            let length = json.into_iter::<IgnoredAny>().byte_offset();
-            event.raw = text.get(..length).unwrap_or_default();
-            Ok(length)
+/// Counts the bad event that began at `start` and goes to its end; tells
+/// whether there is one.
+#[cold]
+fn pass_over(
+    cursor: &mut Cursor<'_>,
+    start: usize,
+    trouble: Trouble,
+    decoded: &mut Decoded,
+) -> bool {
+    let stopped = cursor.at.saturating_sub(start);
+    cursor.at = start;
+    let rest = cursor.rest().as_bytes();
+    let Some(length) = skip_value(rest, 0) else {
+        let kind = DecodeErrorKind::NotJson("it is cut off".to_owned());
+        decoded.reject(kind, rest);
+        return false;
+    };
+    cursor.at = start + length;
+    let kind = match trouble {
+        Trouble::NotAnObject => DecodeErrorKind::Unexpected("an object"),
+        Trouble::NoType => DecodeErrorKind::Missing("type"),
+        Trouble::Broken => {
+            DecodeErrorKind::NotJson(format!("expected {} at byte {stopped}", cursor.expected))
         }
-        Err(error) if error.is_data() => Err(DecodeErrorKind::Missing("type")),
-        Err(error) => Err(DecodeErrorKind::NotJson(error.to_string())),
-    }
+    };
+    decoded.reject(kind, cursor.since(start).as_bytes());
+    true
 }

@@ -1,171 +1,166 @@
 //! An event's JSON object to its fields.
 
-use super::{EventKind, EventRef, scalar::Scalar};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+use super::{
+    EventKind, EventRef,
+    cursor::{Broken, Cursor},
 };
-use std::fmt;
+use model::Timestamp;
 
-/// Puts the fields of an object into an event.
-pub(super) struct InPlace<'e, 'a>(pub(super) &'e mut EventRef<'a>);
+/// What is wrong with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The cursor stands where it stops and knows what it expected.
+    Broken,
+    NotAnObject,
+    NoType,
+}
 
-impl<'de> DeserializeSeed<'de> for InPlace<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+impl From<Broken> for Trouble {
+    fn from(_: Broken) -> Self {
+        Self::Broken
     }
 }
 
-impl<'de> Visitor<'de> for InPlace<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
+/// Reads the event at the cursor into `event`, which must be empty.
+///
+/// A key that comes twice overwrites, as in Python.
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, event: &mut EventRef<'a>) -> Result<(), Trouble> {
+    let start = cursor.at;
+    if cursor.peek() != Some(b'{') {
+        return Err(Trouble::NotAnObject);
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let event = self.0;
-        let mut has_type = false;
-        // A key that comes twice overwrites, as in Python.
-        while let Some(Key(key)) = map.next_key()? {
-            match key {
-                Field::Type => {
-                    if let Some(name) = map.next_value::<Scalar<'de>>()?.text() {
-                        event.kind = EventKind::from_type(&name);
-                        event.type_name = name;
-                        has_type = true;
-                    }
+    cursor.at += 1;
+    let mut has_type = false;
+    if cursor.peek_past_space() == Some(b'}') {
+        cursor.at += 1;
+    } else {
+        loop {
+            if cursor.peek_past_space() != Some(b'"') {
+                return Err(cursor.broken("a field's name").into());
+            }
+            let key = cursor.string()?;
+            cursor.expect(b':', "a colon")?;
+            has_type |= field(key, cursor, event)?;
+            match cursor.peek_past_space() {
+                Some(b',') => cursor.at += 1,
+                Some(b'}') => {
+                    cursor.at += 1;
+                    break;
                 }
-                Field::Hostname => event.hostname = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Pid => event.pid = map.next_value::<Scalar<'de>>()?.u32(),
-                Field::Clock => event.clock = map.next_value::<Scalar<'de>>()?.u64(),
-                Field::Timestamp => event.timestamp = map.next_value::<Scalar<'de>>()?.time(),
-                Field::Uuid => event.uuid = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Name => event.name = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Args => event.args = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Kwargs => event.kwargs = map.next_value::<Scalar<'de>>()?.text(),
-                Field::RootId => event.root_id = map.next_value::<Scalar<'de>>()?.text(),
-                Field::ParentId => event.parent_id = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Retries => event.retries = map.next_value::<Scalar<'de>>()?.u32(),
-                Field::Eta => event.eta = map.next_value::<Scalar<'de>>()?.time(),
-                Field::Expires => event.expires = map.next_value::<Scalar<'de>>()?.time(),
-                Field::Queue => event.queue = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Exchange => event.exchange = map.next_value::<Scalar<'de>>()?.text(),
-                Field::RoutingKey => event.routing_key = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Result => event.result = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Exception => event.exception = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Traceback => event.traceback = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Runtime => event.runtime = map.next_value::<Scalar<'de>>()?.f64(),
-                Field::Terminated => event.terminated = map.next_value::<Scalar<'de>>()?.bool(),
-                Field::Expired => event.expired = map.next_value::<Scalar<'de>>()?.bool(),
-                Field::Requeue => event.requeue = map.next_value::<Scalar<'de>>()?.bool(),
-                Field::Signum => event.signum = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Freq => event.freq = map.next_value::<Scalar<'de>>()?.f64(),
-                Field::Active => event.active = map.next_value::<Scalar<'de>>()?.u64(),
-                Field::Processed => event.processed = map.next_value::<Scalar<'de>>()?.u64(),
-                Field::Loadavg => event.loadavg = map.next_value::<Scalar<'de>>()?.loads(),
-                Field::SwIdent => event.sw_ident = map.next_value::<Scalar<'de>>()?.text(),
-                Field::SwVer => event.sw_ver = map.next_value::<Scalar<'de>>()?.text(),
-                Field::SwSys => event.sw_sys = map.next_value::<Scalar<'de>>()?.text(),
-                Field::Unknown => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                _ => return Err(cursor.broken("a comma or a brace").into()),
             }
         }
-        if !has_type {
-            return Err(de::Error::missing_field("type"));
-        }
+    }
+    event.raw = cursor.since(start);
+    if has_type {
         Ok(())
+    } else {
+        Err(Trouble::NoType)
     }
 }
 
-/// A key, told apart without being copied.
-struct Key(Field);
-
-enum Field {
+/// Where a field's value goes, and what it should be.
+enum Slot<'e, 'a> {
     Type,
-    Hostname,
-    Pid,
-    Clock,
-    Timestamp,
-    Uuid,
-    Name,
-    Args,
-    Kwargs,
-    RootId,
-    ParentId,
-    Retries,
-    Eta,
-    Expires,
-    Queue,
-    Exchange,
-    RoutingKey,
-    Result,
-    Exception,
-    Traceback,
-    Runtime,
-    Terminated,
-    Expired,
-    Requeue,
-    Signum,
-    Freq,
-    Active,
-    Processed,
-    Loadavg,
-    SwIdent,
-    SwVer,
-    SwSys,
-    Unknown,
+    Text(&'e mut Option<&'a str>),
+    Whole(&'e mut Option<u64>),
+    Small(&'e mut Option<u32>),
+    Float(&'e mut Option<f64>),
+    Bool(&'e mut Option<bool>),
+    /// A time that is usually a number, or usually a text.
+    Seconds(&'e mut Option<Timestamp>),
+    Iso(&'e mut Option<Timestamp>),
+    Loads(&'e mut Option<[f64; 3]>),
+    Nowhere,
 }
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field's name")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
-                Ok(Key(match name {
-                    "type" => Field::Type,
-                    "hostname" => Field::Hostname,
-                    "pid" => Field::Pid,
-                    "clock" => Field::Clock,
-                    "timestamp" => Field::Timestamp,
-                    "uuid" => Field::Uuid,
-                    "name" => Field::Name,
-                    "args" => Field::Args,
-                    "kwargs" => Field::Kwargs,
-                    "root_id" => Field::RootId,
-                    "parent_id" => Field::ParentId,
-                    "retries" => Field::Retries,
-                    "eta" => Field::Eta,
-                    "expires" => Field::Expires,
-                    "queue" => Field::Queue,
-                    "exchange" => Field::Exchange,
-                    "routing_key" => Field::RoutingKey,
-                    "result" => Field::Result,
-                    "exception" => Field::Exception,
-                    "traceback" => Field::Traceback,
-                    "runtime" => Field::Runtime,
-                    "terminated" => Field::Terminated,
-                    "expired" => Field::Expired,
-                    "requeue" => Field::Requeue,
-                    "signum" => Field::Signum,
-                    "freq" => Field::Freq,
-                    "active" => Field::Active,
-                    "processed" => Field::Processed,
-                    "loadavg" => Field::Loadavg,
-                    "sw_ident" => Field::SwIdent,
-                    "sw_ver" => Field::SwVer,
-                    "sw_sys" => Field::SwSys,
-                    _ => Field::Unknown,
-                }))
+/// Names are told apart by their length first, which leaves few to compare.
+#[inline]
+fn slot<'e, 'a>(key: &str, event: &'e mut EventRef<'a>) -> Slot<'e, 'a> {
+    match key.len() {
+        3 => match key {
+            "pid" => Slot::Small(&mut event.pid),
+            "eta" => Slot::Iso(&mut event.eta),
+            _ => Slot::Nowhere,
+        },
+        4 => match key {
+            "uuid" => Slot::Text(&mut event.uuid),
+            "type" => Slot::Type,
+            "name" => Slot::Text(&mut event.name),
+            "args" => Slot::Text(&mut event.args),
+            "freq" => Slot::Float(&mut event.freq),
+            _ => Slot::Nowhere,
+        },
+        5 => match key {
+            "clock" => Slot::Whole(&mut event.clock),
+            "queue" => Slot::Text(&mut event.queue),
+            _ => Slot::Nowhere,
+        },
+        6 => match key {
+            "kwargs" => Slot::Text(&mut event.kwargs),
+            "result" => Slot::Text(&mut event.result),
+            "active" => Slot::Whole(&mut event.active),
+            "sw_ver" => Slot::Text(&mut event.sw_ver),
+            "sw_sys" => Slot::Text(&mut event.sw_sys),
+            "signum" => Slot::Text(&mut event.signum),
+            _ => Slot::Nowhere,
+        },
+        7 => match key {
+            "root_id" => Slot::Text(&mut event.root_id),
+            "retries" => Slot::Small(&mut event.retries),
+            "expires" => Slot::Iso(&mut event.expires),
+            "runtime" => Slot::Float(&mut event.runtime),
+            "expired" => Slot::Bool(&mut event.expired),
+            "requeue" => Slot::Bool(&mut event.requeue),
+            "loadavg" => Slot::Loads(&mut event.loadavg),
+            _ => Slot::Nowhere,
+        },
+        8 => match key {
+            "hostname" => Slot::Text(&mut event.hostname),
+            "exchange" => Slot::Text(&mut event.exchange),
+            "sw_ident" => Slot::Text(&mut event.sw_ident),
+            _ => Slot::Nowhere,
+        },
+        9 => match key {
+            "timestamp" => Slot::Seconds(&mut event.timestamp),
+            "parent_id" => Slot::Text(&mut event.parent_id),
+            "exception" => Slot::Text(&mut event.exception),
+            "traceback" => Slot::Text(&mut event.traceback),
+            "processed" => Slot::Whole(&mut event.processed),
+            _ => Slot::Nowhere,
+        },
+        10 if key == "terminated" => Slot::Bool(&mut event.terminated),
+        11 if key == "routing_key" => Slot::Text(&mut event.routing_key),
+        _ => Slot::Nowhere,
+    }
+}
+
+/// Reads the value of a field; tells whether it was the type.
+#[inline]
+fn field<'a>(key: &str, cursor: &mut Cursor<'a>, event: &mut EventRef<'a>) -> Result<bool, Broken> {
+    match slot(key, event) {
+        Slot::Text(text) => cursor.text(text)?,
+        Slot::Type => {
+            let mut name = None;
+            cursor.text(&mut name)?;
+            if let Some(name) = name {
+                event.kind = EventKind::from_type(name);
+                event.type_name = name;
+                return Ok(true);
             }
         }
-        deserializer.deserialize_identifier(KeyVisitor)
+        Slot::Whole(number) => *number = cursor.whole()?,
+        Slot::Small(number) => {
+            *number = cursor.whole()?.and_then(|number| number.try_into().ok());
+        }
+        Slot::Seconds(time) => *time = cursor.seconds()?,
+        Slot::Iso(time) => *time = cursor.value()?.time(),
+        Slot::Float(number) => *number = cursor.value()?.f64(),
+        Slot::Bool(is) => *is = cursor.value()?.bool(),
+        Slot::Loads(loads) => *loads = cursor.value()?.loads(),
+        Slot::Nowhere => {
+            cursor.value()?;
+        }
     }
+    Ok(false)
 }

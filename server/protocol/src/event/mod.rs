@@ -1,30 +1,35 @@
 //! Events: from the bytes of a PUBLISH to borrowed fields, one call per event.
 //!
-//! Strict JSON is read in place and nothing is copied but strings that hold
-//! escapes. An event that is no strict JSON is rewritten (see `json`) and read
-//! again; one that cannot be read even so costs only itself.
+//! A body is gone through once by a scanner of its own (`cursor`), which takes
+//! JSON and Python's dialect of it alike: a general parser costs twice as much
+//! and refuses what Python writes. A bad event costs only itself.
 
+mod cursor;
 mod decode;
 mod fields;
 mod kind;
-mod scalar;
+mod value;
 
-pub use decode::{Decoded, Scratch, decode, decode_body};
+pub use decode::{Decoded, Reject, Scratch, decode, decode_body};
 pub use kind::EventKind;
 
-use crate::Text;
+use crate::json;
 use model::Timestamp;
+use serde_json::Value;
+use std::borrow::Cow;
 
 /// One event. A field is absent if the sender left it out, wrote `null`, or
 /// wrote something of a type that makes no sense there.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Texts lie in the body or, if they had escapes, in [`Scratch`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventRef<'a> {
     /// What it tells.
     pub kind: EventKind,
     /// `type` as it was written.
-    pub type_name: Text<'a>,
+    pub type_name: &'a str,
     /// The node name; `gen<pid>@<host>` for clients and beat.
-    pub hostname: Option<Text<'a>>,
+    pub hostname: Option<&'a str>,
     /// The process that sent it.
     pub pid: Option<u32>,
     /// The sender's Lamport clock.
@@ -32,17 +37,17 @@ pub struct EventRef<'a> {
     /// When it was sent, true UTC whatever `utcoffset` says.
     pub timestamp: Option<Timestamp>,
     /// The task's id.
-    pub uuid: Option<Text<'a>>,
+    pub uuid: Option<&'a str>,
     /// The task's name, or its shadow name in `task-received`.
-    pub name: Option<Text<'a>>,
+    pub name: Option<&'a str>,
     /// Python's repr of the positional arguments.
-    pub args: Option<Text<'a>>,
+    pub args: Option<&'a str>,
     /// Python's repr of the keyword arguments.
-    pub kwargs: Option<Text<'a>>,
+    pub kwargs: Option<&'a str>,
     /// The first task of the workflow.
-    pub root_id: Option<Text<'a>>,
+    pub root_id: Option<&'a str>,
     /// The task that sent this one.
-    pub parent_id: Option<Text<'a>>,
+    pub parent_id: Option<&'a str>,
     /// How often it was retried before.
     pub retries: Option<u32>,
     /// When it is to run.
@@ -50,17 +55,17 @@ pub struct EventRef<'a> {
     /// When it expires.
     pub expires: Option<Timestamp>,
     /// The queue it was sent to.
-    pub queue: Option<Text<'a>>,
+    pub queue: Option<&'a str>,
     /// The exchange it was sent to.
-    pub exchange: Option<Text<'a>>,
+    pub exchange: Option<&'a str>,
     /// The routing key it was sent with.
-    pub routing_key: Option<Text<'a>>,
+    pub routing_key: Option<&'a str>,
     /// Python's repr of the result.
-    pub result: Option<Text<'a>>,
+    pub result: Option<&'a str>,
     /// Python's repr of the exception.
-    pub exception: Option<Text<'a>>,
+    pub exception: Option<&'a str>,
     /// The traceback.
-    pub traceback: Option<Text<'a>>,
+    pub traceback: Option<&'a str>,
     /// Run time, seconds.
     pub runtime: Option<f64>,
     /// Revoked: its process was ended.
@@ -70,7 +75,7 @@ pub struct EventRef<'a> {
     /// Rejected: it went back to the queue.
     pub requeue: Option<bool>,
     /// Revoked: the signal; a number, or a name before Celery 5.
-    pub signum: Option<Text<'a>>,
+    pub signum: Option<&'a str>,
     /// Seconds between heartbeats.
     pub freq: Option<f64>,
     /// Tasks running.
@@ -80,21 +85,21 @@ pub struct EventRef<'a> {
     /// Load averages over 1, 5 and 15 minutes.
     pub loadavg: Option<[f64; 3]>,
     /// The software, `py-celery`.
-    pub sw_ident: Option<Text<'a>>,
+    pub sw_ident: Option<&'a str>,
     /// Its version.
-    pub sw_ver: Option<Text<'a>>,
+    pub sw_ver: Option<&'a str>,
     /// The operating system.
-    pub sw_sys: Option<Text<'a>>,
-    /// The event's own JSON; rewritten to be valid if Python's was not.
+    pub sw_sys: Option<&'a str>,
+    /// The event as it was written, in Python's dialect of JSON; see [`EventRef::json`].
     pub raw: &'a str,
 }
 
-impl EventRef<'_> {
+impl<'a> EventRef<'a> {
     /// Returns an event that tells nothing, for tests and builders.
     pub fn empty() -> Self {
         Self {
             kind: EventKind::Other,
-            type_name: Text::default(),
+            type_name: "",
             hostname: None,
             pid: None,
             clock: None,
@@ -128,5 +133,16 @@ impl EventRef<'_> {
             sw_sys: None,
             raw: "",
         }
+    }
+
+    /// Returns the event as JSON: as it was written, or rewritten if that is
+    /// only Python's dialect. Nothing makes JSON of brackets that do not match.
+    pub fn json(&self) -> Cow<'a, str> {
+        if serde_json::from_str::<Value>(self.raw).is_ok() {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut clean = String::new();
+        json::sanitize(self.raw, &mut clean);
+        Cow::Owned(clean)
     }
 }

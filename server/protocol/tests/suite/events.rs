@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end here")]
 
-use crate::support::{counts::EVENTS, event_payloads, lines, scenarios};
+use crate::support::{counts::EVENTS, event_payloads, lines, reference, scenarios};
 use model::Timestamp;
 use protocol::{EventKind, EventRef, FanoutPrefix, Keyspace, Scratch, decode, extract_body};
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn each_event(scenario: &str, mut look: impl FnMut(&EventRef<'_>)) {
             seen += 1;
             look(event);
         });
-        assert_eq!(decoded.error, None, "{scenario}");
+        assert_eq!(decoded.rejects, [], "{scenario}");
         assert_eq!((decoded.events, decoded.bad), (seen, 0), "{scenario}");
         assert!(seen > 0, "{scenario}");
     }
@@ -30,8 +30,8 @@ fn texts(scenario: &str, pick: impl Fn(&EventRef<'_>) -> Option<String>) -> Vec<
     found
 }
 
-fn owned(text: &Option<protocol::Text<'_>>) -> Option<String> {
-    text.as_ref().map(|text| text.as_str().to_owned())
+fn owned(text: &Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn every_event_of_every_capture_is_read() {
     for scenario in scenarios() {
         let mut types: BTreeMap<String, usize> = BTreeMap::new();
         each_event(&scenario, |event| {
-            assert_eq!(event.kind, EventKind::from_type(&event.type_name));
+            assert_eq!(event.kind, EventKind::from_type(event.type_name));
             assert!(
                 event.timestamp.is_some() && event.pid.is_some(),
                 "{event:?}"
@@ -81,10 +81,10 @@ fn fields_are_what_the_json_says() {
     let mut compared = 0;
     for scenario in scenarios() {
         each_event(&scenario, |event| {
-            let json: Value = serde_json::from_str(event.raw).unwrap();
+            let json: Value = serde_json::from_str(&event.json()).unwrap();
             let text = |name: &str| json[name].as_str().map(str::to_owned);
             for (name, value) in [
-                ("type", &Some(event.type_name.clone())),
+                ("type", &Some(event.type_name)),
                 ("hostname", &event.hostname),
                 ("uuid", &event.uuid),
                 ("name", &event.name),
@@ -110,15 +110,14 @@ fn fields_are_what_the_json_says() {
             assert_eq!(event.retries.map(u64::from), number("retries"));
             assert_eq!(event.active, number("active"));
             assert_eq!(event.processed, number("processed"));
-            assert_eq!(event.runtime, json["runtime"].as_f64());
-            assert_eq!(event.freq, json["freq"].as_f64());
+            assert!(reference::is_near(event.runtime, json["runtime"].as_f64()));
+            assert!(reference::is_near(event.freq, json["freq"].as_f64()));
             assert_eq!(event.terminated, json["terminated"].as_bool());
             assert_eq!(event.expired, json["expired"].as_bool());
             assert_eq!(event.requeue, json["requeue"].as_bool());
-            assert_eq!(
-                event.timestamp,
-                json["timestamp"].as_f64().and_then(Timestamp::from_seconds)
-            );
+            // A binary fraction of a second is off by up to a microsecond.
+            let time = json["timestamp"].as_f64().and_then(Timestamp::from_seconds);
+            assert!(event.timestamp.unwrap().0.abs_diff(time.unwrap().0) <= 1);
             let loads = json["loadavg"].as_array().map(|loads| {
                 let loads: Vec<f64> = loads.iter().filter_map(Value::as_f64).collect();
                 <[f64; 3]>::try_from(loads).unwrap()
@@ -228,7 +227,7 @@ fn a_commanded_heartbeat_is_short() {
             (event.active, event.processed, event.loadavg),
             (None, None, None)
         );
-        assert_eq!(event.sw_ver.as_deref(), Some("5.7.0"));
+        assert_eq!(event.sw_ver, Some("5.7.0"));
     });
     each_event("c570.worker_offline", |event| {
         assert_eq!(event.kind, EventKind::WorkerOffline);
@@ -333,8 +332,8 @@ fn custom_events_keep_their_own_json() {
     for scenario in ["c527.progress", "c540.progress", "c570.progress"] {
         let steps = texts(scenario, |event| {
             (event.kind == EventKind::TaskCustom).then(|| {
-                assert_eq!(&*event.type_name, "task-progress");
-                let json: Value = serde_json::from_str(event.raw).unwrap();
+                assert_eq!(event.type_name, "task-progress");
+                let json: Value = serde_json::from_str(&event.json()).unwrap();
                 format!("{}/{}", json["current"], json["total"])
             })
         });
@@ -357,25 +356,6 @@ fn names_and_ids_follow_no_grammar() {
         (event.kind == EventKind::TaskReceived).then(|| owned(&event.name))?
     });
     assert_eq!(names, ["pretty-name", "lab.add", "lab.add"]);
-}
-
-#[test]
-fn plain_texts_are_borrowed() {
-    let (mut borrowed, mut copied) = (0, 0);
-    each_event("c570.batch", |event| {
-        for text in [&event.uuid, &event.hostname, &event.name, &event.args]
-            .into_iter()
-            .flatten()
-        {
-            if text.is_borrowed() {
-                borrowed += 1;
-            } else {
-                copied += 1;
-            }
-        }
-    });
-    assert!(borrowed > 300, "{borrowed}");
-    assert_eq!(copied, 0);
 }
 
 /// The settings that the scenario ran with.

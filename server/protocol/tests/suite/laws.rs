@@ -1,13 +1,13 @@
 //! What holds for any bytes: nothing panics, one bad event costs only itself,
-//! and both ways to read an event tell the same.
+//! and an event tells what a general parser finds in it, however it is written.
 
 #![expect(clippy::unwrap_used, reason = "a test may end here")]
 
-use crate::support::{all_lines, envelope, event_payloads, scenarios};
+use crate::support::{all_lines, envelope, event_payloads, python_json, reference, scenarios};
 use proptest::prelude::*;
 use protocol::{
-    DecodeErrorKind, Decoded, EventRef, Scratch, decode, decode_body, decode_message, decode_reply,
-    decode_result, decode_unacked, looks_like_message,
+    DecodeErrorKind, Decoded, EventRef, MAX_KEPT_BYTES, Scratch, decode, decode_body,
+    decode_message, decode_reply, decode_result, decode_unacked, looks_like_message,
 };
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -40,33 +40,34 @@ fn read(payload: &[u8]) -> (Decoded, Vec<String>) {
 }
 
 fn shown(event: &EventRef<'_>) -> String {
-    format!(
-        "{:?}",
-        EventRef {
-            raw: "",
-            ..event.clone()
-        }
-    )
+    format!("{:?}", EventRef { raw: "", ..*event })
 }
 
 fn read_everything(bytes: &[u8]) {
     let (decoded, events) = read(bytes);
     assert_eq!(decoded.events as usize, events.len());
-    assert_eq!(decoded.bad > 0, decoded.error.is_some());
+    assert_eq!(
+        decoded.bad,
+        decoded
+            .rejects
+            .iter()
+            .map(|reject| reject.count)
+            .sum::<u32>()
+    );
     decode_body(bytes, &mut Scratch::default(), |event| {
-        let _: Value = serde_json::from_str(event.raw).unwrap_or_default();
+        assert!(event.json().len() >= 2);
     });
     for error in [
         decode_reply(bytes).err(),
         decode_message(bytes).err(),
         decode_unacked(bytes).err(),
         decode_result(bytes).err(),
-        decoded.error,
+        decoded.error().cloned(),
     ]
     .into_iter()
     .flatten()
     {
-        assert!(error.excerpt.len() <= 200, "{error:?}");
+        assert!(error.bytes.len() <= MAX_KEPT_BYTES, "{error:?}");
     }
     looks_like_message(bytes);
 }
@@ -198,15 +199,22 @@ proptest! {
     }
 
     #[test]
-    fn both_ways_to_read_an_event_tell_the_same(event in any_event()) {
-        let strict = event.to_string();
-        // A field that nobody reads and strict JSON does not know forces the other way.
-        let lenient = strict.replacen('{', "{\"unread\": NaN, ", 1);
-        let (first, strict_events) = read(&envelope(strict.as_bytes()));
-        let (second, lenient_events) = read(&envelope(lenient.as_bytes()));
-        prop_assert_eq!(&first, &second);
-        prop_assert_eq!((first.events, first.bad), (1, 0));
-        prop_assert_eq!(strict_events, lenient_events);
+    fn an_event_tells_what_a_general_parser_finds(event in any_event()) {
+        let compact = event.to_string();
+        let pretty = serde_json::to_string_pretty(&event).unwrap();
+        let python = python_json(&event);
+        // A field that nobody reads and that strict JSON does not know changes nothing.
+        let dialect = python.replacen('{', "{\"unread\": [NaN, -Infinity, {\"\\ud800\": 1}], ", 1);
+        let (_, expected) = read(&envelope(compact.as_bytes()));
+        for text in [compact, pretty, python, dialect] {
+            let mut seen = 0;
+            let decoded = decode_body(text.as_bytes(), &mut Scratch::default(), |found| {
+                reference::assert_same(found, &event);
+                assert_eq!([shown(found)], expected[..]);
+                seen += 1;
+            });
+            prop_assert_eq!((decoded.events, decoded.bad, seen), (1, 0, 1));
+        }
     }
 
     #[test]
@@ -217,7 +225,7 @@ proptest! {
             .collect();
         let list = Value::from(events.clone()).to_string();
         let (decoded, together) = read(&envelope(list.as_bytes()));
-        prop_assert_eq!(decoded, Decoded { events: events.len() as u32, bad: 0, error: None });
+        prop_assert_eq!(decoded, Decoded { events: events.len() as u32, ..Decoded::default() });
         prop_assert_eq!(single, together);
     }
 
@@ -241,7 +249,7 @@ proptest! {
         prop_assert_eq!(decoded.bad, 1);
         prop_assert_eq!(decoded.events as usize, good.len());
         prop_assert_eq!(events, expected);
-        prop_assert_eq!(decoded.error.unwrap().excerpt, bad);
+        prop_assert_eq!(decoded.error().unwrap().excerpt(), bad);
     }
 }
 
@@ -249,7 +257,7 @@ proptest! {
 fn one(body: &str, look: impl FnMut(&EventRef<'_>)) {
     let decoded = decode(&envelope(body.as_bytes()), &mut Scratch::default(), look);
     assert_eq!(
-        (decoded.events, decoded.bad, decoded.error),
+        (decoded.events, decoded.bad, decoded.error()),
         (1, 0, None),
         "{body}"
     );
@@ -330,7 +338,7 @@ fn numbers_of_any_kind_are_taken_or_left() {
             assert_eq!((event.active, event.processed), (None, None));
             assert_eq!((event.runtime, event.freq), (Some(5.0), Some(2.5)));
             assert_eq!(event.timestamp.unwrap().0, 1_500_000);
-            assert_eq!(event.signum.as_deref(), Some("9"));
+            assert_eq!(event.signum, Some("9"));
         },
     );
     one(
@@ -341,7 +349,7 @@ fn numbers_of_any_kind_are_taken_or_left() {
                 (event.timestamp, event.runtime, event.loadavg),
                 (None, None, None)
             );
-            assert_eq!(event.signum.as_deref(), Some("SIGTERM"));
+            assert_eq!(event.signum, Some("SIGTERM"));
             assert_eq!((event.terminated, event.expired), (Some(true), None));
         },
     );
@@ -360,11 +368,7 @@ fn invalid_utf8_costs_nothing_but_the_character() {
     body.extend_from_slice(b"\xff\", \"pid\": 7}");
     let mut names = Vec::new();
     let decoded = decode(&envelope(&body), &mut Scratch::default(), |event| {
-        names.push(format!(
-            "{} {:?}",
-            event.name.as_deref().unwrap(),
-            event.pid
-        ));
+        names.push(format!("{} {:?}", event.name.unwrap(), event.pid));
     });
     assert_eq!((decoded.events, decoded.bad), (1, 0));
     assert_eq!(names, ["a\u{fffd} Some(7)"]);
@@ -375,7 +379,7 @@ fn the_trouble_with_a_whole_message_is_named() {
     let kind = |payload: &[u8]| {
         let (decoded, _) = read(payload);
         assert_eq!((decoded.events, decoded.bad), (0, 1));
-        decoded.error.unwrap().kind
+        decoded.error().unwrap().kind.clone()
     };
     assert_eq!(kind(b""), DecodeErrorKind::NotAnEnvelope);
     assert_eq!(kind(b"[]"), DecodeErrorKind::NotAnEnvelope);
@@ -405,6 +409,75 @@ fn the_trouble_with_a_whole_message_is_named() {
 }
 
 #[test]
+fn bad_events_are_counted_by_kind_and_the_first_of_each_is_kept() {
+    let long = "x".repeat(10_000);
+    let body =
+        format!(r#"[1, {{"type": "a"}}, {{"n": 2}}, "{long}", {{"n": "{long}"}}, {{"a" 1}}]"#);
+    let (decoded, events) = read(&envelope(body.as_bytes()));
+    assert_eq!((decoded.events, decoded.bad, events.len()), (1, 5, 1));
+    let rejects: Vec<_> = decoded
+        .rejects
+        .iter()
+        .map(|reject| {
+            let first = &reject.first;
+            (
+                first.kind.name(),
+                reject.count,
+                first.excerpt().into_owned(),
+            )
+        })
+        .collect();
+    let rejects: Vec<_> = rejects
+        .iter()
+        .map(|(name, count, text)| (*name, *count, text.as_str()))
+        .collect();
+    assert_eq!(
+        rejects,
+        [
+            ("unexpected_type", 2, "1"),
+            ("missing_field", 2, r#"{"n": 2}"#),
+            ("not_json", 1, r#"{"a" 1}"#),
+        ]
+    );
+    let (decoded, _) = read(&envelope(format!(r#"["{long}"]"#).as_bytes()));
+    assert_eq!(decoded.rejects[0].first.bytes.len(), MAX_KEPT_BYTES);
+}
+
+#[test]
+fn a_body_of_nothing_but_escapes_is_read() {
+    let text = r"\u00e9\ud83d\ude00\n\ud800".repeat(100_000);
+    one(
+        &format!(r#"{{"type": "task-x", "args": "{text}", "kwargs": "{text}", "name": "\u0061"}}"#),
+        |event| {
+            let expected = "é😀\n\u{fffd}".repeat(100_000);
+            assert!(event.args == Some(&expected) && event.kwargs == Some(&expected));
+            assert_eq!(event.name, Some("a"));
+        },
+    );
+}
+
+#[test]
+fn names_of_fields_may_be_escaped() {
+    one(r#"{"\u0074ype": "task-x", "p\u0069d": 4}"#, |event| {
+        assert_eq!((event.type_name, event.pid), ("task-x", Some(4)));
+    });
+}
+
+#[test]
+fn json_that_only_python_writes_is_made_valid() {
+    one(
+        "{\"type\": \"task-x\", \"a\": [NaN, \"\\ud800\", 123456789012345678901234567890]}",
+        |event| {
+            let json: Value = serde_json::from_str(&event.json()).unwrap();
+            assert_eq!(
+                json["a"],
+                json!([null, "\u{fffd}", "123456789012345678901234567890"])
+            );
+        },
+    );
+}
+
+#[test]
 fn what_follows_the_events_is_reported() {
     for body in [
         "{\"type\": \"a\"} {\"type\": \"b\"}",
@@ -415,7 +488,7 @@ fn what_follows_the_events_is_reported() {
     ] {
         let (decoded, events) = read(&envelope(body.as_bytes()));
         assert_eq!((decoded.events, decoded.bad), (1, 1), "{body}");
-        assert!(decoded.error.is_some() && events.len() == 1);
+        assert!(decoded.error().is_some() && events.len() == 1);
     }
     assert_eq!(read(&envelope(b"[]")).0, Decoded::default());
 }

@@ -130,8 +130,8 @@ impl Tasks {
     /// Takes what both `task-sent` and `task-received` tell of the task as a whole.
     fn describe(&mut self, task: u64, event: &EventRef<'_>, names: &mut Names) {
         let key_of = |id: &str| self.key(id);
-        let root = event.root_id.as_deref().map(key_of);
-        let parent = event.parent_id.as_deref().map(key_of);
+        let root = event.root_id.map(key_of);
+        let parent = event.parent_id.map(key_of);
         let (segment, at) = self.segment_mut(task);
         // `task-received` carries the shadow name, which is what the user chose to see.
         if let Some(name) = &event.name
@@ -182,7 +182,7 @@ impl Tasks {
         self.describe(task, event, names);
         let retries = event.retries.unwrap_or(0);
         let eta = event.eta.map_or(NO_TIME, |eta| eta.0);
-        let is_own_parent = event.parent_id.as_deref() == event.uuid.as_deref();
+        let is_own_parent = event.parent_id == event.uuid;
         let (segment, at) = self.segment_mut(task);
         if is_new {
             segment.retries[at] = retries;
@@ -388,8 +388,8 @@ impl Tasks {
                 attempt.runtime = event.runtime.or_else(|| {
                     (attempt.started != NO_TIME).then(|| seconds(attempt.started, origin.at))
                 });
-                attempt.exception = event.exception.as_deref().map(Box::from);
-                attempt.traceback = event.traceback.as_deref().map(Box::from);
+                attempt.exception = event.exception.map(Box::from);
+                attempt.traceback = event.traceback.map(Box::from);
                 attempt.reason = reason.map(Box::from);
                 outcome.ended = Some(ended);
                 outcome.runtime = attempt.runtime;
@@ -445,7 +445,7 @@ impl Tasks {
     }
 
     fn apply_custom(&mut self, task: u64, event: &EventRef<'_>, origin: &Origin) {
-        let type_name: &str = &event.type_name;
+        let type_name: &str = event.type_name;
         let past = self.past_mut(task);
         if past.custom.len() >= MAX_CUSTOM {
             past.custom.pop_front();
@@ -453,7 +453,7 @@ impl Tasks {
         past.custom.push_back(CustomEvent {
             timestamp: Timestamp(origin.at),
             kind: type_name.to_owned(),
-            fields: clip(event.raw, MAX_CUSTOM_BYTES).to_owned(),
+            fields: clip(&event.json(), MAX_CUSTOM_BYTES).to_owned(),
         });
         let (segment, at) = self.segment_mut(task);
         if segment.worker[at] == 0 {

@@ -14,7 +14,7 @@ fn replay(file: &str) -> State {
     let mut state = state(10_000);
     for (now, payload) in messages(file) {
         let decoded = state.apply_message(&payload, &mut Scratch::default(), now);
-        assert_eq!(decoded.bad, 0, "{file}: {:?}", decoded.error);
+        assert_eq!(decoded.bad, 0, "{file}: {:?}", decoded.error());
     }
     state
 }

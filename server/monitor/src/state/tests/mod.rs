@@ -35,7 +35,7 @@ fn publish(state: &mut State, event: &serde_json::Value, now: Timestamp) {
         &mut Scratch::default(),
         now,
     );
-    assert_eq!(decoded.bad, 0, "{:?}", decoded.error);
+    assert_eq!(decoded.bad, 0, "{:?}", decoded.error());
 }
 
 fn task(state: &State, id: &str) -> TaskDetail {

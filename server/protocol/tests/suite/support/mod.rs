@@ -1,9 +1,10 @@
 //! Reads the golden captures.
 
 pub(crate) mod counts;
+pub(crate) mod reference;
 
 use serde_json::Value;
-use std::{fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 /// One line of a capture.
 #[derive(Clone, Debug)]
@@ -82,6 +83,39 @@ pub(crate) fn envelope(body: &[u8]) -> Vec<u8> {
         r#"{{"body": "{body}", "content-encoding": "utf-8", "content-type": "application/json", "headers": {{"hostname": "w1@lab"}}, "properties": {{"delivery_mode": 1, "delivery_info": {{"exchange": "celeryev", "routing_key": "task.multi"}}, "priority": 0, "body_encoding": "base64", "delivery_tag": "1"}}}}"#
     )
     .into_bytes()
+}
+
+/// Writes a value as Python's `json.dumps` does: a space after commas and
+/// colons, everything but ASCII escaped.
+pub(crate) fn python_json(value: &Value) -> String {
+    let string = |text: &str| {
+        let mut out = String::new();
+        for letter in Value::from(text).to_string().chars() {
+            if letter.is_ascii() {
+                out.push(letter);
+            } else {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}").expect("a string takes everything");
+                }
+            }
+        }
+        out
+    };
+    match value {
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(python_json).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(key, value)| format!("{}: {}", string(key), python_json(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::String(text) => string(text),
+        other => other.to_string(),
+    }
 }
 
 fn folder() -> PathBuf {
