@@ -9,8 +9,9 @@ use crate::{
     },
     live::Live,
     pages::{
-        not_found::NotFoundPage, overview::OverviewPage, queues::QueuesPage, task::TaskPage,
-        tasks::TasksPage, undecodable::UndecodablePage, worker::WorkerPage, workers::WorkersPage,
+        gaps::GapsPage, not_found::NotFoundPage, overview::OverviewPage, queues::QueuesPage,
+        task::TaskPage, tasks::TasksPage, undecodable::UndecodablePage, worker::WorkerPage,
+        workers::WorkersPage,
     },
     prefs::Prefs,
 };
@@ -64,6 +65,7 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/worker/:name") view=WorkerPage ssr=whole.clone() />
                         <Route path=path!("/broker") view=QueuesPage ssr=whole.clone() />
                         <Route path=path!("/queues") view=QueuesPage ssr=whole.clone() />
+                        <Route path=path!("/gaps") view=GapsPage ssr=whole.clone() />
                         <Route
                             path=path!("/undecodable")
                             view=UndecodablePage

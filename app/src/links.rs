@@ -12,6 +12,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b':');
 
+/// The address of what was missed.
+pub const GAPS: &str = "/gaps";
+
 /// The address of what could not be read.
 pub const UNDECODABLE: &str = "/undecodable";
 
@@ -98,7 +101,8 @@ pub fn topic(path: &str, query: &str) -> Option<Result<Topic, QueryError>> {
         }
         "workers" => Topic::Workers,
         "broker" | "queues" => Topic::Queues,
-        "undecodable" => Topic::Undecodable,
+        // What is missed comes with every frame; this topic is the smallest one.
+        "undecodable" | "gaps" => Topic::Undecodable,
         "task" => Topic::Task((&*rest()).into()),
         "worker" => Topic::Worker((&*rest()).into()),
         _ => return None,
@@ -144,8 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_an_address() {
-        assert_eq!(topic(UNDECODABLE, ""), Some(Ok(Topic::Undecodable)));
+    fn what_is_missed_or_unreadable_has_an_address() {
+        for address in [UNDECODABLE, GAPS] {
+            assert_eq!(
+                topic(address, ""),
+                Some(Ok(Topic::Undecodable)),
+                "{address}"
+            );
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct Prefs {
     pub theme: RwSignal<Theme>,
     /// The chosen way to write times.
     pub zone: RwSignal<Zone>,
-    /// The start of the newest gap in events whose banner was closed.
+    /// The newest moment of the gaps in events whose banner was closed.
     pub gap_seen: RwSignal<Option<Timestamp>>,
     /// Whether the browser has taken over. The server does not know the
     /// browser's zone, so local times wait for this.
@@ -184,10 +184,10 @@ impl Prefs {
         self.zone.set(zone);
     }
 
-    /// Puts the banner of a gap away and remembers that.
-    pub fn close_gap(&self, start: Timestamp) {
-        remember(GAP, &start.0.to_string());
-        self.gap_seen.set(Some(start));
+    /// Puts the banner of gaps up to a moment away and remembers that.
+    pub fn close_gap(&self, newest: Timestamp) {
+        remember(GAP, &newest.0.to_string());
+        self.gap_seen.set(Some(newest));
     }
 }
 

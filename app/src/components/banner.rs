@@ -1,8 +1,11 @@
 //! What every page must say first: the broker does not answer, events were missed.
 
 use crate::{
-    components::icon::{Glyph, Icon},
-    format,
+    components::{
+        gaps,
+        icon::{Glyph, Icon},
+    },
+    format, links,
     live::Live,
     prefs::Prefs,
 };
@@ -11,6 +14,8 @@ use model::{BrokerState, Gap, GapCause, Pulse, Timestamp};
 
 /// Gaps older than this are history, not news.
 const GAP_NEWS_SECONDS: f64 = 3_600.0;
+/// A gap that was put away and goes on for this long is news again.
+const GAP_REMINDER_SECONDS: f64 = 60.0;
 
 /// The banners above a page.
 #[component]
@@ -33,7 +38,8 @@ pub fn Banners() -> impl IntoView {
     let prefs = Prefs::of_page();
     let news = Memo::new(move |_| {
         let seen = prefs.gap_seen.get();
-        live.pulse.with(|pulse| news(pulse.as_ref()?, seen))
+        let news = live.pulse.with(|pulse| Some(news(pulse.as_ref()?, seen)));
+        news.filter(|news| !news.is_empty())
     });
     view! {
         <div class="banners">
@@ -51,27 +57,26 @@ struct Down {
     next_try: Timestamp,
 }
 
-/// A gap worth telling, and how many more there are.
-#[derive(Clone, Debug, PartialEq)]
-struct News {
-    gap: Gap,
-    others: usize,
-}
-
-/// Returns the newest gap that was not put away. While the broker is down its
+/// Returns the gaps worth telling, newest first. While the broker is down its
 /// own banner tells so; the gap is told when it has ended.
-fn news(pulse: &Pulse, seen: Option<Timestamp>) -> Option<News> {
+fn news(pulse: &Pulse, seen: Option<Timestamp>) -> Vec<Gap> {
+    let is_new = |gap: &Gap| {
+        seen.is_none_or(|seen| {
+            gap.start > seen || newest_moment(gap).seconds_since(seen) > GAP_REMINDER_SECONDS
+        })
+    };
     let is_news = |gap: &&Gap| {
         let age = pulse.now.seconds_since(gap.end.unwrap_or(pulse.now));
-        let is_told_elsewhere = gap.end.is_none() && gap.cause != GapCause::Overload;
-        age < GAP_NEWS_SECONDS && !is_told_elsewhere && seen.is_none_or(|seen| gap.start > seen)
+        let is_told_elsewhere = gap.end.is_none()
+            && matches!(gap.cause, GapCause::BrokerDown | GapCause::ConnectionLost);
+        age < GAP_NEWS_SECONDS && !is_told_elsewhere && is_new(gap)
     };
-    let mut gaps = pulse.gaps.iter().rev().filter(is_news);
-    let gap = gaps.next()?.clone();
-    Some(News {
-        gap,
-        others: gaps.count(),
-    })
+    pulse.gaps.iter().rev().filter(is_news).cloned().collect()
+}
+
+/// Returns the end of a gap, or its start while it lasts.
+fn newest_moment(gap: &Gap) -> Timestamp {
+    gap.end.unwrap_or(gap.start)
 }
 
 #[component]
@@ -116,110 +121,132 @@ fn BrokerDown(down: Down) -> impl IntoView {
 }
 
 #[component]
-fn EventsMissed(news: News) -> impl IntoView {
+fn EventsMissed(news: Vec<Gap>) -> impl IntoView {
     let (live, prefs) = (Live::of_page(), Prefs::of_page());
-    let News { gap, others } = news;
-    let start = gap.start;
-    let fact = move || {
+    let seen = news.iter().map(newest_moment).max();
+    let told = StoredValue::new(news);
+    let words = Memo::new(move |_| {
         let now = live.now.get();
         let clock = |at| format::clock_seconds(at, now, prefs.offset_seconds(at));
-        let what = match gap.missed {
-            Some(1) => "1 event missed".to_owned(),
-            Some(missed) => format!("{} events missed", format::thousands(missed)),
-            None => "Events missed".to_owned(),
-        };
-        match gap.end {
-            Some(end) => format!("{what}, {} to {}.", clock(start), clock(end)),
-            None => format!("{what} since {}.", clock(start)),
-        }
-    };
-    let cause = match gap.cause {
-        GapCause::BrokerDown => "The broker was unreachable.",
-        GapCause::ConnectionLost => "The connection to the broker was cut.",
-        GapCause::Overload => "Events came faster than the dashboard could take them.",
-        GapCause::EventsMissed => "A worker started tasks that no event told of.",
-    };
-    let others = (others > 0).then(|| {
-        let gaps = format::count(others as u64, "more gap");
-        format!(" {gaps} in the last hour.")
+        told.with_value(|news| words(news, clock))
     });
     view! {
         <div class="banner is-warning" role="status">
             <Icon glyph=Glyph::Gap />
             <p>
-                <strong>{fact}</strong>
+                <strong>{move || words.with(|words| words.fact.clone())}</strong>
                 " "
-                {cause}
-                " Counts there are too low."
-                {others}
+                {move || words.with(|words| words.rest.clone())}
             </p>
-            <button
-                class="button is-ghost is-icon with-script"
-                type="button"
-                aria-label="Close"
-                on:click=move |_| prefs.close_gap(start)
-            >
-                <Icon glyph=Glyph::Close />
-            </button>
+            <span class="banner-acts">
+                <a class="button" href=links::GAPS>
+                    "Show gaps"
+                </a>
+                <button
+                    class="button is-ghost is-icon with-script"
+                    type="button"
+                    aria-label="Close"
+                    on:click=move |_| {
+                        if let Some(seen) = seen {
+                            prefs.close_gap(seen);
+                        }
+                    }
+                >
+                    <Icon glyph=Glyph::Close />
+                </button>
+            </span>
         </div>
     }
     .into_any()
 }
 
+/// What a banner says: the fact, then why and what it means.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Words {
+    fact: String,
+    rest: String,
+}
+
+/// Puts gaps into words, newest first; `clock` writes a point in time.
+fn words(news: &[Gap], clock: impl Fn(Timestamp) -> String) -> Words {
+    const TOO_LOW: &str = "Counts of that time are too low.";
+    let until = |end: Option<Timestamp>| match end {
+        Some(end) => format!("to {}", clock(end)),
+        None => "and goes on".to_owned(),
+    };
+    match news {
+        [] => Words::default(),
+        [gap] => {
+            let mut rest = vec![gaps::cause(gap)];
+            rest.extend(gaps::recovered(gap));
+            if !gaps::is_mended(gap) {
+                rest.push(TOO_LOW.to_owned());
+            }
+            Words {
+                fact: format!(
+                    "{}, {} {}.",
+                    gaps::lost(gap),
+                    clock(gap.start),
+                    until(gap.end)
+                ),
+                rest: rest.join(" "),
+            }
+        }
+        several => {
+            let all: Vec<&Gap> = several.iter().collect();
+            let start = all
+                .iter()
+                .map(|gap| gap.start)
+                .min()
+                .unwrap_or(Timestamp(0));
+            let goes_on = all.iter().any(|gap| gap.end.is_none());
+            let end = all.iter().filter_map(|gap| gap.end).max();
+            let mut rest = format!("{}.", gaps::sum(&all));
+            if !all.iter().all(|gap| gaps::is_mended(gap)) {
+                rest = format!("{rest} {TOO_LOW}");
+            }
+            Words {
+                fact: format!(
+                    "{} in events, {} {}.",
+                    format::count(all.len() as u64, "gap"),
+                    clock(start),
+                    until(end.filter(|_| !goes_on))
+                ),
+                rest,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::gaps::tests::{NOW, gap, pulse},
+        *,
+    };
 
-    const NOW: Timestamp = Timestamp(1_763_605_000_000_000);
-
-    fn gap(age_seconds: f64, cause: GapCause) -> Gap {
-        Gap {
-            start: NOW.plus_seconds(-age_seconds),
-            end: Some(NOW.plus_seconds(-age_seconds + 60.0)),
-            cause,
-            worker: None,
-            missed: None,
-            recovered: 0,
-        }
-    }
-
-    fn pulse(gaps: Vec<Gap>) -> Pulse {
-        Pulse {
-            now: NOW,
-            broker_url: String::new(),
-            broker: BrokerState::Up { since: NOW },
-            events_per_second: 0.0,
-            events_total: 0,
-            dropped_total: 0,
-            undecodable_total: 0,
-            missed_total: 0,
-            gaps,
-            failures: 0,
-            workers_online: 0,
-            workers_total: 0,
-            queued: None,
-            version: String::new(),
-        }
+    fn clock(at: Timestamp) -> String {
+        format::clock_seconds(at, NOW, 0)
     }
 
     #[test]
-    fn the_newest_gap_is_told_and_the_others_are_counted() {
+    fn gaps_of_the_last_hour_are_told_newest_first() {
         let gaps = [7_200.0, 900.0, 600.0].map(|age| gap(age, GapCause::ConnectionLost));
         let told = news(&pulse(gaps.to_vec()), None);
-        let [_, _, newest] = gaps;
-        assert_eq!(
-            told,
-            Some(News {
-                gap: newest,
-                others: 1
-            })
-        );
+        let [_, older, newest] = gaps;
+        assert_eq!(told, [newest, older]);
     }
 
     #[test]
-    fn a_gap_that_was_put_away_stays_away() {
-        let gap = gap(600.0, GapCause::BrokerDown);
-        assert_eq!(news(&pulse(vec![gap.clone()]), Some(gap.start)), None);
+    fn a_gap_that_was_put_away_stays_away_unless_it_goes_on() {
+        let gap = gap(600.0, GapCause::EventsMissed);
+        let seen = Some(newest_moment(&gap));
+        assert!(news(&pulse(vec![gap.clone()]), seen).is_empty());
+        let longer = Gap {
+            end: Some(NOW),
+            ..gap
+        };
+        assert_eq!(news(&pulse(vec![longer.clone()]), seen), [longer]);
     }
 
     #[test]
@@ -228,10 +255,40 @@ mod tests {
             end: None,
             ..gap(600.0, cause)
         };
+        assert!(news(&pulse(vec![lasting(GapCause::BrokerDown)]), None).is_empty());
+        assert!(!news(&pulse(vec![lasting(GapCause::Overload)]), None).is_empty());
+    }
+
+    #[test]
+    fn one_gap_is_told_with_worker_count_and_times() {
+        let gap = Gap {
+            worker: Some("celery@mail-1".into()),
+            missed: Some(12),
+            recovered: 3,
+            ..gap(600.0, GapCause::EventsMissed)
+        };
+        let words = words(&[gap], clock);
+        assert_eq!(words.fact, "12 task starts missed, 02:06:40 to 02:07:40.");
         assert_eq!(
-            news(&pulse(vec![lasting(GapCause::BrokerDown)]), None),
-            None
+            words.rest,
+            "Heartbeats of celery@mail-1 count more started tasks than its events told of. \
+             3 of them recovered from other sources. Counts of that time are too low."
         );
-        assert!(news(&pulse(vec![lasting(GapCause::Overload)]), None).is_some());
+    }
+
+    #[test]
+    fn several_gaps_are_told_from_the_first_to_the_last() {
+        let overload = Gap {
+            missed: Some(1_312),
+            end: None,
+            ..gap(600.0, GapCause::Overload)
+        };
+        let words = words(&[overload, gap(900.0, GapCause::BrokerDown)], clock);
+        assert_eq!(words.fact, "2 gaps in events, 02:01:40 and goes on.");
+        assert_eq!(
+            words.rest,
+            "1,312 messages missed, the connection lost once with nobody to count what was missed. \
+             Counts of that time are too low."
+        );
     }
 }

@@ -47,6 +47,8 @@ pub enum Glyph {
     Disconnected,
     /// Something is missing in between.
     Gap,
+    /// Something that cannot be read.
+    Unreadable,
     /// A warning.
     Warning,
     /// A moment or a schedule.
@@ -95,6 +97,10 @@ impl Glyph {
                  M10.8 3 13.5 1M3 10.8 1.5 14M7.5 7.5l-1.6 1.6M8.9 8.9l-1.6 1.6M2.5 2.5l11 11"
             }
             Self::Gap => "M1 8h3.5M11.5 8H15M5.8 4.5v7M10.2 4.5v7",
+            Self::Unreadable => {
+                "M9.5 1.75H4.25a.75.75 0 0 0-.75.75v11c0 .4.35.75.75.75h7.5c.4 0 .75-.35.75-.75V4.75z\
+                 M6.3 6.8a1.75 1.75 0 1 1 2.5 1.6c-.5.3-.8.6-.8 1.2M8 11.9v.01"
+            }
             Self::Warning => "M8 2.5l6 10.8H2zM8 6.4v3.2M8 11.4v.01",
             Self::Clock => {
                 "M8 2.25a5.75 5.75 0 1 1 0 11.5 5.75 5.75 0 0 1 0-11.5zM8 4.75V8l2.25 1.5"

@@ -11,6 +11,7 @@ pub mod empty;
 pub mod escaped;
 pub mod facts;
 pub mod fit;
+pub mod gaps;
 pub mod icon;
 pub mod keys;
 pub mod meter;

@@ -2,6 +2,7 @@
 
 use super::{
     empty::{Stale, stale},
+    gaps::{GapMark, missing_signal},
     sparkline::{Sparkline, Tone},
 };
 use crate::{format, live::Live, prefs::Prefs};
@@ -50,12 +51,19 @@ pub fn Tile(
     /// How many values a full trend has.
     #[prop(default = 60)]
     slots: usize,
+    /// For a figure that rests on events: of how many seconds. A gap in them marks it.
+    #[prop(default = 0.0)]
+    rests_on: f64,
     /// The figure.
     #[prop(into)]
     face: Signal<Face>,
 ) -> impl IntoView {
     let (live, prefs) = (Live::of_page(), Prefs::of_page());
     let stale = stale();
+    let missing = (rests_on > 0.0).then(|| {
+        let why = missing_signal(rests_on);
+        view! { <GapMark why /> }
+    });
     // What was past a threshold when the broker went is not known to be so now.
     let tone = Memo::new(move |_| match stale.get() {
         Some(_) => Tone::Quiet,
@@ -82,6 +90,7 @@ pub fn Tile(
                     <span class="tile-unit">
                         " " {move || face.with(|face| face.unit.clone())}
                     </span>
+                    {missing}
                 </span>
                 <span class="tile-foot">
                     <span class="tile-note">{note}</span>

@@ -1,8 +1,11 @@
 //! What is watched, whether it is live, and how it is shown.
 
 use crate::{
-    components::icon::{Glyph, Icon, Mark},
-    format,
+    components::{
+        gaps::is_mended,
+        icon::{Glyph, Icon, Mark},
+    },
+    format, links,
     live::{LinkState, Live},
     prefs::{Prefs, Theme, Zone},
 };
@@ -20,6 +23,7 @@ pub fn TopBar() -> impl IntoView {
             <Broker />
             <span class="top-divider" aria-hidden="true"></span>
             <LiveState />
+            <Notices />
             <div class="top-tools with-script">
                 <ZoneSwitch />
                 <ThemeButton />
@@ -148,6 +152,70 @@ fn LiveState() -> impl IntoView {
                     if live.paused.get() { Glyph::Play } else { Glyph::Pause }
                 }) />
             </button>
+        </span>
+    }
+    .into_any()
+}
+
+/// How long a gap is worth a word in the frame, seconds.
+const GAP_NOTICE_SECONDS: f64 = 3_600.0;
+
+/// What was missed lately and what could not be read, from every page.
+#[component]
+fn Notices() -> impl IntoView {
+    let live = Live::of_page();
+    let gaps = Memo::new(move |_| {
+        live.pulse.with(|pulse| {
+            let pulse = pulse.as_ref()?;
+            let is_news = |gap: &&model::Gap| {
+                let age = pulse.now.seconds_since(gap.end.unwrap_or(pulse.now));
+                age < GAP_NOTICE_SECONDS && !is_mended(gap)
+            };
+            let number = pulse.gaps.iter().filter(is_news).count() as u64;
+            (number > 0).then_some(number)
+        })
+    });
+    let unreadable = Memo::new(move |_| {
+        live.pulse.with(|pulse| {
+            let number = pulse.as_ref()?.undecodable_total;
+            (number > 0).then_some(number)
+        })
+    });
+    let notice = |glyph: Glyph, href: &'static str, number: u64, noun: &str, title: String| {
+        let (number, noun) = (format::thousands(number), noun.to_owned());
+        view! {
+            <a class="top-notice" href=href title=title.clone() aria-label=title>
+                <Icon glyph=glyph />
+                <span>{number}</span>
+                <span class="top-notice-word">{noun}</span>
+            </a>
+        }
+        .into_any()
+    };
+    view! {
+        <span class="top-notices">
+            {move || {
+                gaps.get()
+                    .map(|number| {
+                        let noun = if number == 1 { "gap" } else { "gaps" };
+                        let title = format!(
+                            "{} in events in the last hour",
+                            format::count(number, "gap"),
+                        );
+                        notice(Glyph::Gap, links::GAPS, number, noun, title)
+                    })
+            }}
+            {move || {
+                unreadable
+                    .get()
+                    .map(|number| {
+                        let title = format!(
+                            "{} could not be read",
+                            format::count(number, "message"),
+                        );
+                        notice(Glyph::Unreadable, links::UNDECODABLE, number, "unreadable", title)
+                    })
+            }}
         </span>
     }
     .into_any()

@@ -1,5 +1,6 @@
 //! The pages, one for each address.
 
+pub mod gaps;
 pub mod not_found;
 pub mod overview;
 pub mod queues;

@@ -27,8 +27,19 @@ pub(super) struct Hatch {
     pub(super) window: Window,
     /// Words, if there is room for them.
     pub(super) words: Option<String>,
-    /// Whether nobody watched then, which is no fault.
-    pub(super) is_unwatched: bool,
+    /// What kind of stretch it is.
+    pub(super) kind: HatchKind,
+}
+
+/// Why a stretch is hatched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HatchKind {
+    /// Nobody watched then, which is no fault.
+    Unwatched,
+    /// Nothing came then: there is nothing to draw.
+    Missed,
+    /// Something is missing in what is drawn.
+    Partial,
 }
 
 impl Hatch {
@@ -42,7 +53,7 @@ impl Hatch {
                 end,
             },
             words: (window.percent(end) > 30.0).then(|| "not watched yet".to_owned()),
-            is_unwatched: true,
+            kind: HatchKind::Unwatched,
         })
     }
 }
@@ -153,15 +164,15 @@ pub(super) fn hatches(hatches: &[Hatch], window: Window, with_words: bool) -> An
             let right = window.percent(hatch.window.end);
             let words = hatch.words.clone().filter(|_| with_words);
             let style = format!("left:{left:.2}%;width:{:.2}%", right - left);
-            let side = match (hatch.is_unwatched, right > 80.0) {
-                (true, _) => "is-inside",
-                (false, true) => "is-left",
-                (false, false) => "is-right",
+            let side = match (hatch.kind, right > 80.0) {
+                (HatchKind::Unwatched, _) => "is-inside",
+                (_, true) => "is-left",
+                (_, false) => "is-right",
             };
-            let class = if hatch.is_unwatched {
-                "chart-hatch is-unwatched"
-            } else {
-                "chart-hatch"
+            let class = match hatch.kind {
+                HatchKind::Unwatched => "chart-hatch is-unwatched",
+                HatchKind::Missed => "chart-hatch",
+                HatchKind::Partial => "chart-hatch is-partial",
             };
             view! {
                 <span class=class style=style>

@@ -2,7 +2,7 @@
 
 use super::{
     columns::STRETCH_SECONDS,
-    frame::{self, EndLabel, Hatch},
+    frame::{self, EndLabel, Hatch, HatchKind},
     scale::{Window, round_top},
 };
 use crate::{format, prefs::Prefs};
@@ -121,7 +121,7 @@ fn plot(line: &Line, write: fn(f64) -> String, is_area: bool) -> AnyView {
     let gaps = line.gaps.iter().map(|window| Hatch {
         window: *window,
         words: None,
-        is_unwatched: false,
+        kind: HatchKind::Missed,
     });
     let hatches: Vec<Hatch> = Hatch::unwatched(line.window, first)
         .into_iter()

@@ -3,10 +3,17 @@
 
 use super::{
     columns::{Column, columns, gaps},
-    frame::{self, EndLabel, Hatch},
+    frame::{self, EndLabel, Hatch, HatchKind},
     scale::{Window, round_top},
 };
-use crate::{components::state_badge::StateGlyph, format, prefs::Prefs};
+use crate::{
+    components::{
+        gaps::{is_mended, lost, recovered, touches},
+        state_badge::StateGlyph,
+    },
+    format,
+    prefs::Prefs,
+};
 use leptos::prelude::*;
 use model::{Gap, Outcomes, TaskState, Timestamp};
 
@@ -26,6 +33,8 @@ struct Picture {
     points: Vec<Column>,
     bars: Vec<Column>,
     hatches: Vec<Hatch>,
+    /// What is known of gaps in this hour, oldest first.
+    known: Vec<Gap>,
     has_revoked: bool,
 }
 
@@ -38,7 +47,7 @@ pub fn OutcomeChart(
     /// Stretches of ten seconds, oldest first.
     #[prop(into)]
     outcomes: Signal<Vec<Outcomes>>,
-    /// Known gaps, for the number of events missed.
+    /// Known gaps, for what was missed in them.
     #[prop(into)]
     gaps: Signal<Vec<Gap>>,
 ) -> impl IntoView {
@@ -101,21 +110,27 @@ impl Picture {
         let window = Window::before(end, SPAN_SECONDS);
         let first = bars.first().map(|column| column.start);
         let mut hatches: Vec<Hatch> = Hatch::unwatched(window, first).into_iter().collect();
-        let missed = gaps(start, outcomes);
-        let newest = missed.len().saturating_sub(1);
-        for (index, gap) in missed.into_iter().enumerate() {
-            // Words of several gaps would overlap: the newest gap has them.
-            let words = (index == newest).then(|| missed_words(gap, end, known));
-            hatches.push(Hatch {
+        let mut missed = gaps(start, outcomes);
+        let mut partial = partial(window, &missed, known);
+        // Words of several gaps would overlap: the newest gap has them.
+        let newest = missed.iter().chain(&partial).map(|gap| gap.end).max();
+        let hatch = |kind: HatchKind| {
+            move |gap: Window| Hatch {
                 window: gap,
-                words,
-                is_unwatched: false,
-            });
-        }
+                words: (Some(gap.end) == newest).then(|| missed_words(gap, end, known, kind)),
+                kind,
+            }
+        };
+        hatches.extend(partial.drain(..).map(hatch(HatchKind::Partial)));
+        hatches.extend(missed.drain(..).map(hatch(HatchKind::Missed)));
+        let in_window = known
+            .iter()
+            .filter(|gap| touches(gap, window.start, window.end));
         Self {
             window,
             points: columns(start, outcomes, POINT_SECONDS),
             has_revoked: outcomes.iter().any(|stretch| stretch.revoked > 0),
+            known: in_window.cloned().collect(),
             bars,
             hatches,
         }
@@ -138,17 +153,43 @@ impl Picture {
     }
 }
 
+/// Returns the stretches in which some events were missed and others came,
+/// so that there is something to draw. Those that touch are one.
+fn partial(window: Window, missed: &[Window], known: &[Gap]) -> Vec<Window> {
+    let is_whole = |gap: &&Gap| !missed.iter().any(|m| touches(gap, m.start, m.end));
+    let mut stretches: Vec<Window> = known
+        .iter()
+        .filter(|gap| touches(gap, window.start, window.end) && !is_mended(gap))
+        .filter(is_whole)
+        .map(|gap| Window {
+            start: gap.start.max(window.start),
+            end: gap.end.unwrap_or(window.end).min(window.end),
+        })
+        .collect();
+    stretches.sort_by_key(|stretch| stretch.start);
+    let mut merged: Vec<Window> = Vec::new();
+    for stretch in stretches {
+        match merged.last_mut() {
+            Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
+            _ => merged.push(stretch),
+        }
+    }
+    merged
+}
+
 /// What is written beside a gap.
-fn missed_words(gap: Window, end: Timestamp, known: &[Gap]) -> String {
-    if gap.end == end {
+fn missed_words(gap: Window, end: Timestamp, known: &[Gap], kind: HatchKind) -> String {
+    if gap.end == end && kind == HatchKind::Missed {
         return "no events".to_owned();
     }
-    let counted = known.iter().rev().find(|known| {
-        known.start < gap.end && known.end.is_none_or(|known_end| known_end > gap.start)
-    });
-    match counted.and_then(|known| known.missed) {
-        Some(missed) => format!("{} missed", format::count(missed, "event")),
-        None => "events missed".to_owned(),
+    let touching: Vec<&Gap> = known
+        .iter()
+        .filter(|known| touches(known, gap.start, gap.end))
+        .collect();
+    match touching.as_slice() {
+        [] => "events missed".to_owned(),
+        [one] => lost(one).to_lowercase(),
+        several => format::count(several.len() as u64, "gap"),
     }
 }
 
@@ -282,7 +323,20 @@ fn tooltip(picture: &Picture, bar: usize) -> Option<impl IntoView + use<>> {
             })
             .collect_view()
     });
-    let missed = column.rates.is_none().then_some("events missed");
+    let told: Vec<String> = picture
+        .known
+        .iter()
+        .filter(|gap| touches(gap, column.start, column.end))
+        .map(told)
+        .collect();
+    let missed = match (told.is_empty(), column.rates) {
+        (true, None) => vec!["Events missed".to_owned()],
+        _ => told,
+    };
+    let missed = missed
+        .into_iter()
+        .map(|words| view! { <span class="chart-tip-gap">{words}</span> })
+        .collect_view();
     Some(view! {
         <span class="chart-cross" style=format!("left:{place:.2}%")>
             <span class=format!("chart-tip {side}")>
@@ -292,6 +346,18 @@ fn tooltip(picture: &Picture, bar: usize) -> Option<impl IntoView + use<>> {
             </span>
         </span>
     })
+}
+
+/// What a gap is in a tooltip: `12 task starts missed, celery@mail-1. 3 of them recovered …`.
+fn told(gap: &Gap) -> String {
+    let mut words = lost(gap);
+    if let Some(worker) = &gap.worker {
+        words = format!("{words}, {worker}");
+    }
+    match recovered(gap) {
+        Some(back) => format!("{words}. {back}"),
+        None => words,
+    }
 }
 
 fn figures(picture: &Picture) -> AnyView {
@@ -357,7 +423,55 @@ mod tests {
         };
         let picture = Picture::new(Timestamp(0), &outcomes, &[known]);
         let words = picture.hatches[0].words.as_deref();
-        assert_eq!(words, Some("1,312 events missed"));
+        assert_eq!(words, Some("1,312 messages missed"));
+    }
+
+    #[test]
+    fn what_one_worker_lost_is_hatched_over_what_the_others_told() {
+        let known = |start: i64, end: i64, worker: &str| Gap {
+            start: Timestamp(start * 1_000_000),
+            end: Some(Timestamp(end * 1_000_000)),
+            cause: GapCause::EventsMissed,
+            worker: Some(worker.into()),
+            missed: Some(12),
+            recovered: 3,
+        };
+        let one = known(1_000, 1_100, "celery@a");
+        let picture = Picture::new(Timestamp(0), &hour(), std::slice::from_ref(&one));
+        let hatch = &picture.hatches[0];
+        assert_eq!(hatch.kind, HatchKind::Partial);
+        assert_eq!(
+            (hatch.window.start, hatch.window.end),
+            (one.start, Timestamp(1_100_000_000))
+        );
+        assert_eq!(hatch.words.as_deref(), Some("12 task starts missed"));
+        assert!(picture.points.iter().all(|column| column.rates.is_some()));
+        assert_eq!(
+            told(&one),
+            "12 task starts missed, celery@a. 3 of them recovered from other sources."
+        );
+
+        let both = [one, known(1_050, 1_200, "celery@b")];
+        let picture = Picture::new(Timestamp(0), &hour(), &both);
+        assert_eq!(picture.hatches.len(), 1);
+        assert_eq!(picture.hatches[0].words.as_deref(), Some("2 gaps"));
+    }
+
+    #[test]
+    fn a_gap_that_was_mended_is_not_hatched() {
+        let mended = Gap {
+            start: Timestamp(1_000_000_000),
+            end: Some(Timestamp(1_100_000_000)),
+            cause: GapCause::EventsMissed,
+            worker: None,
+            missed: Some(3),
+            recovered: 3,
+        };
+        assert!(
+            Picture::new(Timestamp(0), &hour(), &[mended])
+                .hatches
+                .is_empty()
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     components::{
         card::Card,
         chart::{Line, LineChart, OutcomeChart, STRETCH_SECONDS, Window, gaps, whole},
+        gaps::LossSum,
         state_badge::StateGlyph,
     },
     format,
@@ -62,6 +63,7 @@ pub(super) fn OutcomeCard(
             actions=Box::new(move || legend().into_any())
         >
             <OutcomeChart start outcomes gaps />
+            <LossSum class="is-footer" />
         </Card>
     }
     .into_any()

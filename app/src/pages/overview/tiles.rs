@@ -19,6 +19,10 @@ const LONG_WAIT_SECONDS: f64 = 5.0;
 const MANY_QUEUED: u64 = 1_000;
 /// Growth of the queues from which on the tile is amber, messages a second.
 const FAST_GROWTH: f64 = 1.0;
+/// What the rate of finished tasks covers, seconds.
+const MINUTE_SECONDS: f64 = 60.0;
+/// What shares and percentiles cover, seconds.
+const NOW_SECONDS: f64 = 300.0;
 /// Polls of an hour.
 const POLLS: usize = 360;
 
@@ -43,24 +47,28 @@ pub(super) fn Tiles(
                 label="Finished"
                 title="Succeeded or failed, a second over the last minute"
                 href=sorted(TaskSort::Finished, &ended)
+                rests_on=MINUTE_SECONDS
                 face=face(finished)
             />
             <Tile
                 label="Failure rate"
                 title="Failures among what finished in the last 5 min, and in the hour before that"
                 href=links::tasks_in_state(TaskState::Failure)
+                rests_on=NOW_SECONDS
                 face=face(failure_rate)
             />
             <Tile
                 label="Run time p95"
                 title="95 of 100 tasks of the last 5 min ran no longer; before: median of the minutes up to 10 min ago"
                 href=sorted(TaskSort::Runtime, &[])
+                rests_on=NOW_SECONDS
                 face=face(runtime)
             />
             <Tile
                 label="Wait p95"
                 title="Received to started: 95 of 100 tasks of the last 5 min waited no longer; before: median of the minutes up to 10 min ago"
                 href=sorted(TaskSort::Wait, &[])
+                rests_on=NOW_SECONDS
                 face=face(wait)
             />
             <Tile

@@ -9,12 +9,13 @@ use crate::{
     components::{
         data_table::{Loaded, OnScreen, SortHead, WindowedTable},
         empty::{Empty, ErrorNote, StaleRow, stale},
+        gaps::{GapMark, what_was_missed},
         icon::{Glyph, Icon},
         search_box::SearchBox,
     },
     format::{count, thousands},
     links,
-    live::{Rows, picture_of},
+    live::{Live, Rows, picture_of},
     server_fns::set_status,
 };
 use filters::{FilterMenu, FilterTags, StateChips};
@@ -120,6 +121,12 @@ pub fn TasksPage() -> impl IntoView {
     let is_refused =
         Memo::new(move |_| picture.error.with(Option::is_some) && shown.with(Option::is_none));
 
+    let live = Live::of_page();
+    let missing = Memo::new(move |_| {
+        let what = live.pulse.with(|pulse| what_was_missed(pulse.as_ref()?));
+        what.map(|what| format!("Tasks may be missing here: {what} since the start"))
+    });
+
     let navigate = use_navigate();
     let go = Callback::new(move |query: TaskQuery| {
         navigate(&links::tasks(&query), Default::default());
@@ -149,6 +156,11 @@ pub fn TasksPage() -> impl IntoView {
             <span class="page-caption">
                 {move || stored.get().map(|stored| format!("{} in memory", thousands(stored)))}
             </span>
+            {move || {
+                missing
+                    .get()
+                    .map(|why| view! { <a href=links::GAPS><GapMark why=Some(why) /></a> })
+            }}
             <div class="page-actions">
                 <FilterMenu query=query go=go />
             </div>

@@ -9,6 +9,7 @@ use crate::{
     components::{
         empty::{Empty, Skeleton, StaleRow, when_ready},
         facts::{Fact, Facts},
+        gaps::GapMark,
         icon::{Glyph, Icon},
         note::Note,
         tabs::{Tab, Tabs},
@@ -17,7 +18,7 @@ use crate::{
     },
     format, links,
     live::{Live, picture_of},
-    pages::workers::{active_now, worker_name},
+    pages::workers::{active_now, missed_words, worker_name},
     server_fns,
 };
 use leptos::prelude::*;
@@ -307,6 +308,7 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
             None => ("unknown".to_owned(), String::new()),
         })
     };
+    let missed = Memo::new(move |_| summary.with(missed_words));
     let queues = Memo::new(move |_| summary.with(|worker| worker.queues.clone()));
     let software = move || {
         summary.with(|worker| match &worker.version {
@@ -340,6 +342,7 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
             <Fact label="Processed">{processed}</Fact>
             <Fact label="Failed, since seen">
                 {failed} <span class="quiet">{retried}</span>
+                <GapMark why=missed />
             </Fact>
             <Fact label="Load">
                 {move || load().0} <span class="quiet">{move || load().1}</span>

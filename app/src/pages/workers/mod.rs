@@ -5,7 +5,7 @@ mod first_steps;
 mod fleet;
 mod row;
 
-pub(crate) use row::{active_now, worker_name};
+pub(crate) use row::{active_now, missed_words, worker_name};
 
 use crate::{
     components::{

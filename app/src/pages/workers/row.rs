@@ -4,6 +4,7 @@ use super::fleet::Fleet;
 use crate::{
     components::{
         card::Tag,
+        gaps::GapMark,
         meter::Meter,
         sparkline::{Sparkline, Tone},
         worker_badge::{WorkerBadge, is_there},
@@ -116,6 +117,7 @@ pub(super) fn WorkerRow(
         let names: Vec<&str> = worker.queues.iter().map(|queue| queue.as_str()).collect();
         names.join(", ")
     });
+    let missed = Memo::new(move |_| worker.with(missed_words));
     // Without task events nothing was counted: that is not the same as none.
     let told = move |count: Memo<u64>| {
         move || {
@@ -170,9 +172,11 @@ pub(super) fn WorkerRow(
                 {part(|worker| worker.processed.map(format::thousands).unwrap_or_default())}
             </td>
             <td class=move || format!("is-number col-failed {}", failed_tone.get().class())>
+                <GapMark why=missed />
                 {told(failed)}
             </td>
             <td class=move || format!("is-number col-retried {}", retried_tone.get().class())>
+                <GapMark why=missed />
                 {told(retried)}
             </td>
             <td class="is-number col-load">{load}</td>
@@ -231,6 +235,16 @@ pub(crate) fn active_now(worker: &WorkerSummary) -> Option<u64> {
         WorkerStatus::Online | WorkerStatus::Stopping => true,
         WorkerStatus::Busy => *active > 0,
         WorkerStatus::Lost | WorkerStatus::Offline => false,
+    })
+}
+
+/// Why counts of a worker's events are too low; nothing if they are not.
+pub(crate) fn missed_words(worker: &WorkerSummary) -> Option<String> {
+    (worker.missed > 0).then(|| {
+        format!(
+            "Too low: {} of it missed, by its heartbeats",
+            format::count(worker.missed, "task start")
+        )
     })
 }
 
