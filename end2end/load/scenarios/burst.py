@@ -68,6 +68,7 @@ def one(lab: Lab, dashboard: Dashboard, browser: Browser, events: int) -> dict[s
         "events": made.flood.events,
         "send_s": sent.seconds,
         "events_per_s": round(made.flood.events / sent.seconds),
+        "applied": applied,
         "lost": outcome.published - outcome.applied - missing_before,
         "behind_s": outcome.seconds,
         "cpu_s": outcome.cpu_seconds,
@@ -94,7 +95,7 @@ def summary(lab: Lab, browser: Browser, runs: list[dict[str, Any]]) -> dict[str,
         "lost": lost,
         "lost_is_told": lost == 0 or lost == words["missed_events"],
         "behind_s_max": max(run["behind_s"] for run in runs),
-        "events_per_cpu_s": round(sum(run["events"] for run in runs) / sum(run["cpu_s"] for run in runs)),
+        "events_per_cpu_s": round(sum(run["applied"] for run in runs) / sum(run["cpu_s"] for run in runs)),
     }
 
 

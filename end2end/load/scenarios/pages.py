@@ -19,6 +19,8 @@ PAGE = 50
 SORTS = "received started finished timestamp name state worker queue retries wait runtime".split()
 WARM_UP = 3
 LEAST_SAMPLES = 10
+# What a page may take under load, in times at rest.
+SLOWER = 3.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
     with laboratory(options) as lab, watched(lab, room_for(arguments.tasks)) as (dashboard, browser):
         figures: dict[str, Any] = {"filled": filled(lab, dashboard, browser, arguments.tasks)}
+        print(f"{table([figures['filled']])}\n")
         questions = all_questions(lab)
         figures["lock_before"] = lock_waits(browser)
         figures["idle"] = ask_all(browser, questions, arguments, is_checked=True)
         figures["lock_idle"] = lock_waits(browser)
         print(f"{arguments.tasks:,} tasks, at rest (milliseconds)\n{table(figures['idle'])}\n")
         if arguments.rate > 0:
-            seconds = len(questions) * arguments.seconds + 2.0
+            seconds = time_needed(figures["idle"], arguments)
             with lab.stream(arguments.rate, seconds) as sender:
                 time.sleep(max(sender.start - time.monotonic(), 0.0) + 1.0)
                 figures["busy"] = ask_all(browser, questions, arguments, lambda: sender.is_sending)
@@ -110,6 +113,12 @@ def ask_all(
             raise LoadError("the events ended before the last page was asked for; give fewer --seconds")
         rows.append(ask(browser, question, arguments, is_checked))
     return rows
+
+
+def time_needed(idle: list[dict[str, Any]], arguments: argparse.Namespace) -> float:
+    """Seconds to ask for everything once more, when it takes longer than at rest."""
+    at_least = (WARM_UP + LEAST_SAMPLES) * SLOWER / 1e3
+    return sum(max(arguments.seconds, row["p50"] * at_least) for row in idle) + 3.0
 
 
 def ask(browser: Browser, question: Question, arguments: argparse.Namespace, is_checked: bool) -> dict[str, Any]:
