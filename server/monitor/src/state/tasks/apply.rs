@@ -10,7 +10,7 @@
 use super::{Field, MAX_CUSTOM, NO_TIME, Segment, Tasks, code, flag};
 use crate::state::Names;
 use model::{CustomEvent, Timestamp};
-use protocol::{EventKind, EventRef, Text};
+use protocol::{EventKind, EventRef};
 
 /// Longest JSON text kept of a custom event, bytes.
 const MAX_CUSTOM_BYTES: usize = 4096;
@@ -161,10 +161,8 @@ impl Tasks {
             segment.queue[at] = names.queues.intern(queue);
         }
         if event.exchange.is_some() || event.routing_key.is_some() {
-            let mut number = |text: &Option<Text<'_>>| {
-                text.as_deref().map_or(0, |text| names.routes.intern(text))
-            };
-            let pair = (number(&event.exchange), number(&event.routing_key));
+            let mut number = |text: Option<&str>| text.map_or(0, |text| names.routes.intern(text));
+            let pair = (number(event.exchange), number(event.routing_key));
             let route = self.routes.number(pair.0, pair.1);
             let (segment, at) = self.segment_mut(task);
             segment.rest[at].route = route;
