@@ -197,6 +197,7 @@ impl Monitor {
         } else {
             query.limit as usize
         };
+        let search = search.resolve(clock::now());
         Ok(self.inner.reader.task_details(query, &search, limit))
     }
 
@@ -268,8 +269,10 @@ impl Monitor {
     }
 }
 
+/// Reads a query's search; times from now are counted from this moment.
 fn parse_search(query: &TaskQuery) -> Result<SearchExpression, WireError> {
     SearchExpression::parse(&query.search)
+        .map(|search| search.resolve(clock::now()))
         .map_err(|error| WireError::new(ErrorKind::Invalid, QueryError::from(error).to_string()))
 }
 

@@ -38,7 +38,7 @@ impl Replay {
             .events
     }
 
-    /// Returns the window of a query.
+    /// Returns the window of a query whose search asks for no times from now.
     pub fn page(&self, query: &TaskQuery) -> Result<TaskPage, QueryError> {
         let search = SearchExpression::parse(&query.search)?;
         Ok(self.state.task_page(query, &search))

@@ -1,16 +1,54 @@
 //! The search language: its parser and its evaluation over any task.
 //!
 //! Words side by side, or joined by `AND`, must all match; `OR` and parentheses
-//! do what they say; `"quotes"` keep a phrase together, `\"` and `\\` stand for
-//! the characters. `name:`, `worker:`, `args:`, `kwargs:` and `result:` look
-//! into one field, `state:` compares it, `kwargs:key=value` compares one
-//! argument, and a bare word looks into all of them and the id. Case does not
-//! matter. The grammar is Flower's (`flower/utils/search.py`, 2.2.0).
+//! do what they say; `-` or `NOT` in front says what must not match. `"quotes"`
+//! keep a phrase together, `\"` and `\\` stand for the characters. Case does not
+//! matter.
+//!
+//! | Form | Meaning |
+//! |---|---|
+//! | `word` | id, name, state, worker, queue, args, kwargs, result, exception or traceback contains it |
+//! | `name:word` | the field contains it: `name` `worker` `queue` `args` `kwargs` `result` `exception` `traceback` `id` `root` `parent` |
+//! | `state:failure` | the state is this one |
+//! | `name:=shop.mail` | the field is this: `name` `worker` `queue` `id` `root` `parent` |
+//! | `kwargs:user=ann`, `kwargs.user:=ann` | the keyword argument has this value |
+//! | `kwargs.user.email:ann`, `args.0:x`, `result.items.1:x` | the value at these keys contains it |
+//! | `kwargs.count:>5` | the value at these keys is such a number |
+//! | `retries:>2` `retries:2` `retries:1..3` | the number is in the range |
+//! | `runtime:>5s` `runtime:200ms..2s` `wait:>1h30m` | the duration is in the range; without a unit, seconds |
+//! | `received:2026-11-20` `received:2026-11-20T08:00..09:00` `received:>-1h` | the time is in the range; also `started` `finished` `sent` `eta` |
+//!
+//! Ranges are `>a`, `>=a`, `<a`, `<=a`, `a..b` with both ends, `a..<b` without the
+//! last, and `a..`, `..b`. A date stands for its whole day. A time or duration
+//! alone stands for what its last place leaves open: `08:00` for the minute,
+//! `2s` for everything from 2 s to 3 s; as an end of a range it is that
+//! instant. Times are UTC unless they have an offset such as `+02:00`; `-1h`,
+//! `+1h` and `now` are counted from the time of asking; the end of a range may
+//! be a time of the same day. A task that does not have the number or time
+//! does not match, so that `-finished:>-1h` finds those that have not ended, too.
+//!
+//! All of it is an extension of Flower's grammar (`flower/utils/search.py`,
+//! 2.2.0), which [`SearchExpression::parse_flower`] reads to the letter. What
+//! Flower takes for a plain word, such as `foo:bar`, is one here, with these
+//! exceptions: the fields and operators above, and a minus sign in front.
 
+mod expression;
+mod field;
+mod lex;
 mod needle;
+mod number;
 mod parse;
+mod path;
+mod range;
+mod text;
+mod time;
 
+pub use expression::{SearchExpression, SearchTerm};
+pub use field::{NumberField, Qualifier, SearchField, SearchFields, TimeField};
 pub use needle::Needle;
+pub use path::{PathTerm, ValueTest};
+pub use range::{Moment, Range};
+pub use text::Quoted;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +70,22 @@ pub struct SearchError {
     pub message: String,
 }
 
+impl SearchError {
+    fn at(position: usize, message: impl Into<String>) -> Self {
+        Self {
+            position: Some(position),
+            message: message.into(),
+        }
+    }
+
+    fn of_all(message: String) -> Self {
+        Self {
+            position: None,
+            message,
+        }
+    }
+}
+
 impl std::fmt::Display for SearchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.position {
@@ -42,117 +96,3 @@ impl std::fmt::Display for SearchError {
 }
 
 impl std::error::Error for SearchError {}
-
-/// A field that a search looks into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SearchField {
-    /// The id.
-    Id,
-    /// The task type.
-    Name,
-    /// The state.
-    State,
-    /// The worker.
-    Worker,
-    /// Python's repr of the positional arguments.
-    Args,
-    /// Python's repr of the keyword arguments.
-    Kwargs,
-    /// Python's repr of the result.
-    Result,
-}
-
-impl SearchField {
-    /// Every field, those that are cheap to look into first.
-    pub const ALL: [Self; 7] = [
-        Self::Name,
-        Self::State,
-        Self::Worker,
-        Self::Id,
-        Self::Args,
-        Self::Kwargs,
-        Self::Result,
-    ];
-}
-
-/// A task as a search sees it.
-pub trait SearchFields {
-    /// Hands the field's text to `test` and returns its answer; `false` if the task has no such field.
-    fn with(&self, field: SearchField, test: &mut dyn FnMut(&str) -> bool) -> bool;
-}
-
-/// One condition of a search.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SearchTerm {
-    /// Some field contains the text.
-    Any(Needle),
-    /// One field contains the text.
-    Contains(SearchField, Needle),
-    /// The state is this one.
-    State(Needle),
-    /// The keyword argument `key` has this value.
-    Kwarg {
-        /// The argument's name.
-        key: Needle,
-        /// The value: a text's content, or the repr of anything else.
-        value: Needle,
-    },
-}
-
-/// A parsed search.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SearchExpression {
-    /// Matches every task.
-    All,
-    /// One condition.
-    Term(SearchTerm),
-    /// All of them match.
-    And(Vec<Self>),
-    /// One of them matches.
-    Or(Vec<Self>),
-}
-
-impl SearchExpression {
-    /// Reads a search text; a blank one matches everything.
-    pub fn parse(text: &str) -> Result<Self, SearchError> {
-        parse::parse(text, 1)
-    }
-
-    /// Reads a search text under Flower's rules: words to look for have three
-    /// characters or more, positions count from the first character that is no space.
-    pub fn parse_flower(text: &str) -> Result<Self, SearchError> {
-        parse::parse(text.trim(), FLOWER_MIN_CHARACTERS)
-    }
-
-    /// Tells whether everything matches because nothing is asked for.
-    pub fn is_blank(&self) -> bool {
-        *self == Self::All
-    }
-
-    /// Tells whether a task matches.
-    pub fn matches(&self, task: &impl SearchFields) -> bool {
-        // The nesting is bounded by MAX_DEPTH.
-        match self {
-            Self::All => true,
-            Self::Term(term) => term.matches(task),
-            Self::And(parts) => parts.iter().all(|part| part.matches(task)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches(task)),
-        }
-    }
-}
-
-impl SearchTerm {
-    /// Tells whether a task meets the condition.
-    pub fn matches(&self, task: &impl SearchFields) -> bool {
-        match self {
-            Self::Any(needle) => SearchField::ALL
-                .into_iter()
-                .any(|field| task.with(field, &mut |text| needle.is_in(text))),
-            Self::Contains(field, needle) => task.with(*field, &mut |text| needle.is_in(text)),
-            Self::State(needle) => task.with(SearchField::State, &mut |text| needle.equals(text)),
-            Self::Kwarg { key, value } => task.with(SearchField::Kwargs, &mut |text| {
-                needle::has_pair(text, key, value)
-            }),
-        }
-    }
-}

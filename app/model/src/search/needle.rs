@@ -32,6 +32,22 @@ impl Needle {
         Self { folded, anchor }
     }
 
+    /// Tells whether some UUID, as 36 characters, contains the text.
+    pub fn may_be_in_uuid(&self) -> bool {
+        const LENGTH: usize = 36;
+        let needle = self.folded.as_bytes();
+        let fits = |start: usize| {
+            needle.iter().enumerate().all(|(at, byte)| {
+                if matches!(start + at, 8 | 13 | 18 | 23) {
+                    *byte == b'-'
+                } else {
+                    byte.is_ascii_hexdigit()
+                }
+            })
+        };
+        needle.len() <= LENGTH && (0..=LENGTH - needle.len()).any(fits)
+    }
+
     /// Returns the text in lower case.
     pub fn as_str(&self) -> &str {
         &self.folded
@@ -55,13 +71,30 @@ impl Needle {
         self.equals_chars(hay.chars())
     }
 
-    fn equals_chars(&self, hay: impl Iterator<Item = char>) -> bool {
+    pub(super) fn equals_chars(&self, hay: impl Iterator<Item = char>) -> bool {
         if self.folded.is_ascii() {
             return hay
                 .map(|letter| letter.to_ascii_lowercase())
                 .eq(self.folded.chars());
         }
         hay.flat_map(char::to_lowercase).eq(self.folded.chars())
+    }
+
+    /// Takes `text` off the front of `part`, which is the end of this needle's own
+    /// text; `None` if it does not begin with it.
+    pub(super) fn rest_after<'p>(&self, part: &'p str, text: &str) -> Option<&'p str> {
+        let mut rest = part.chars();
+        let is_ascii = self.folded.is_ascii();
+        let is_start = text.chars().all(|letter| {
+            if is_ascii {
+                rest.next() == Some(letter.to_ascii_lowercase())
+            } else {
+                letter
+                    .to_lowercase()
+                    .all(|letter| rest.next() == Some(letter))
+            }
+        });
+        is_start.then_some(rest.as_str())
     }
 
     fn starts(&self, hay: &str) -> bool {
@@ -100,103 +133,6 @@ fn commonness(byte: u8) -> u8 {
     }
 }
 
-/// Tells whether Python's repr of a dict, such as `{'user': 'ann', 'n': 7}`,
-/// has the pair. A repr that was cut is searched as far as it goes.
-pub(super) fn has_pair(repr: &str, key: &Needle, value: &Needle) -> bool {
-    let Some(mut rest) = repr.trim_start().strip_prefix('{') else {
-        return false;
-    };
-    loop {
-        let Some((found_key, after)) = split_item(rest, ':') else {
-            return false;
-        };
-        let (found_value, next) = match split_item(after, ',') {
-            Some((found, next)) => (found, Some(next)),
-            None => (last_item(after), None),
-        };
-        if item_equals(key, found_key) && item_equals(value, found_value) {
-            return true;
-        }
-        match next {
-            Some(next) => rest = next,
-            None => return false,
-        }
-    }
-}
-
-/// Splits at the first `mark` that is in no quotes and no brackets.
-fn split_item(text: &str, mark: char) -> Option<(&str, &str)> {
-    let at = end_of_item(text, |letter, depth| depth == 0 && letter == mark)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// Returns what is before the bracket that closes the dict, or everything.
-fn last_item(text: &str) -> &str {
-    end_of_item(text, |letter, depth| depth == 0 && letter == '}')
-        .and_then(|at| text.get(..at))
-        .unwrap_or(text)
-}
-
-fn end_of_item(text: &str, is_end: impl Fn(char, usize) -> bool) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut is_escaped = false;
-    for (at, letter) in text.char_indices() {
-        if let Some(open) = quote {
-            if is_escaped {
-                is_escaped = false;
-            } else if letter == '\\' {
-                is_escaped = true;
-            } else if letter == open {
-                quote = None;
-            }
-            continue;
-        }
-        if is_end(letter, depth) {
-            return Some(at);
-        }
-        match letter {
-            '\'' | '"' => quote = Some(letter),
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Compares with a text's content, or with the repr of anything else.
-fn item_equals(needle: &Needle, repr: &str) -> bool {
-    let repr = repr.trim();
-    for quote in ['\'', '"'] {
-        let content = repr
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote));
-        if let Some(content) = content {
-            return needle.equals_chars(Unescaped(content.chars()));
-        }
-    }
-    needle.equals(repr)
-}
-
-/// The characters of a quoted text; a backslash before a quote or backslash is dropped.
-struct Unescaped<'a>(std::str::Chars<'a>);
-
-impl Iterator for Unescaped<'_> {
-    type Item = char;
-    fn next(&mut self) -> Option<char> {
-        let letter = self.0.next()?;
-        let mut ahead = self.0.clone();
-        match (letter, ahead.next()) {
-            ('\\', Some(next @ ('\'' | '"' | '\\'))) => {
-                self.0 = ahead;
-                Some(next)
-            }
-            _ => Some(letter),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,28 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn pairs_of_a_repr_are_told_apart() {
-        let repr = r#"{'user': 'Ann', 'n': 7, 'list': [1, {'n': 8}], "it's": 'a, b: c', 'q': 'it\'s', 'none': None}"#;
-        let has = |key: &str, value: &str| has_pair(repr, &Needle::new(key), &Needle::new(value));
-        assert!(has("user", "ann"));
-        assert!(has("n", "7"));
-        assert!(has("list", "[1, {'n': 8}]"));
-        assert!(has("it's", "a, b: c"));
-        assert!(has("q", "it's"));
-        assert!(has("none", "none"));
-        assert!(!has("n", "8"));
-        assert!(!has("user", "an"));
-        assert!(!has("ser", "ann"));
-        for odd in ["", "{", "{}", "(1,)", "{'a", "{'a': ", "{'a': 'b", "}"] {
-            assert!(
-                !has_pair(odd, &Needle::new("x"), &Needle::new("y")),
-                "{odd}"
-            );
+    fn parts_of_a_uuid_are_known() {
+        for text in [
+            "8f14e45f-ceea-467f-a1b2-0123456789ab",
+            "8F14",
+            "f-ce",
+            "-",
+            "ceea-467f",
+            "",
+        ] {
+            assert!(Needle::new(text).may_be_in_uuid(), "{text}");
         }
-        assert!(has_pair(
-            "{'a': 1, 'b': ...}",
-            &Needle::new("a"),
-            &Needle::new("1")
-        ));
+        for text in [
+            "8f14e45f-ceea-467f-a1b2-0123456789abc",
+            "--",
+            "8f14e45f0",
+            "a-bc-d",
+            "xyz",
+            "ä",
+            "send",
+        ] {
+            let is_hex_only = text == "8f14e45f0";
+            assert_eq!(Needle::new(text).may_be_in_uuid(), is_hex_only, "{text}");
+        }
     }
 }

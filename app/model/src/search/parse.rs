@@ -1,52 +1,39 @@
 //! From text to expression.
 
 use super::{
-    MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS, Needle, SearchError, SearchExpression, SearchField,
-    SearchTerm,
+    FLOWER_MIN_CHARACTERS, MAX_CHARACTERS, MAX_DEPTH, Needle, NumberField, PathTerm, Qualifier,
+    SearchError, SearchExpression, SearchField, SearchTerm, ValueTest,
+    field::near_miss,
+    lex::{Kind, Letter, Token, text_of, tokens},
+    number,
+    range::Trouble,
+    time,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Open,
-    Close,
-    And,
-    Or,
-    Word,
-    End,
-}
+impl SearchExpression {
+    /// Reads a search text; a blank one matches everything.
+    pub fn parse(text: &str) -> Result<Self, SearchError> {
+        parse(text, false)
+    }
 
-#[derive(Clone, Debug)]
-struct Token {
-    kind: Kind,
-    text: String,
-    position: usize,
-}
-
-fn error(message: impl Into<String>, position: usize) -> SearchError {
-    SearchError {
-        position: Some(position),
-        message: message.into(),
+    /// Reads a search text under Flower's rules: its fields only, no negation,
+    /// words to look for have three characters or more, and positions count
+    /// from the first character that is no space.
+    pub fn parse_flower(text: &str) -> Result<Self, SearchError> {
+        parse(text.trim(), true)
     }
 }
 
-fn error_of_all(message: String) -> SearchError {
-    SearchError {
-        position: None,
-        message,
-    }
-}
-
-/// Reads a search whose words to look for have at least `shortest` characters.
-pub(super) fn parse(text: &str, shortest: usize) -> Result<SearchExpression, SearchError> {
+fn parse(text: &str, is_flower: bool) -> Result<SearchExpression, SearchError> {
     if text.trim().chars().count() > MAX_CHARACTERS {
-        return Err(error_of_all(format!(
+        return Err(SearchError::of_all(format!(
             "Query exceeds {MAX_CHARACTERS} characters"
         )));
     }
     let mut parser = Parser {
-        tokens: tokens(text)?,
+        tokens: tokens(text, is_flower)?,
         at: 0,
-        shortest,
+        is_flower,
     };
     if parser.current().kind == Kind::End {
         return Ok(SearchExpression::All);
@@ -54,95 +41,16 @@ pub(super) fn parse(text: &str, shortest: usize) -> Result<SearchExpression, Sea
     let expression = parser.any_of(0)?;
     let rest = parser.current();
     if rest.kind != Kind::End {
-        return Err(unexpected(rest));
+        let message = format!("Unexpected '{}'", rest.text());
+        return Err(SearchError::at(rest.position, message));
     }
     Ok(expression)
-}
-
-fn unexpected(token: &Token) -> SearchError {
-    error(format!("Unexpected '{}'", token.text), token.position)
-}
-
-/// Splits the text; the last token is always `End`.
-fn tokens(text: &str) -> Result<Vec<Token>, SearchError> {
-    let letters: Vec<char> = text.chars().collect();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&letter) = letters.get(at) {
-        if letter.is_whitespace() {
-            at += 1;
-            continue;
-        }
-        let position = at;
-        let (kind, text) = match letter {
-            '(' | ')' => {
-                at += 1;
-                let kind = if letter == '(' {
-                    Kind::Open
-                } else {
-                    Kind::Close
-                };
-                (kind, letter.to_string())
-            }
-            _ => word(&letters, &mut at)?,
-        };
-        tokens.push(Token {
-            kind,
-            text,
-            position,
-        });
-        if tokens.len() > MAX_TOKENS {
-            return Err(error_of_all(format!("Query exceeds {MAX_TOKENS} tokens")));
-        }
-    }
-    tokens.push(Token {
-        kind: Kind::End,
-        text: String::new(),
-        position: letters.len(),
-    });
-    Ok(tokens)
-}
-
-/// Reads a word up to a space or parenthesis outside quotes.
-fn word(letters: &[char], at: &mut usize) -> Result<(Kind, String), SearchError> {
-    let position = *at;
-    let mut text = String::new();
-    let (mut is_quoted, mut is_open) = (false, false);
-    while let Some(&letter) = letters.get(*at) {
-        match (letter, letters.get(*at + 1)) {
-            ('\\', Some(&next @ ('"' | '\\'))) => {
-                text.push(next);
-                *at += 1;
-            }
-            ('"', _) => {
-                is_quoted = true;
-                is_open = !is_open;
-            }
-            _ if !is_open && (letter.is_whitespace() || matches!(letter, '(' | ')')) => break,
-            _ => text.push(letter),
-        }
-        *at += 1;
-    }
-    if is_open {
-        return Err(error("Unterminated quoted phrase", position));
-    }
-    if text.is_empty() {
-        return Err(error("Empty search term", position));
-    }
-    let kind = match text.as_str() {
-        _ if is_quoted => Kind::Word,
-        "AND" => Kind::And,
-        "OR" => Kind::Or,
-        "NOT" => return Err(error("NOT is not supported", position)),
-        _ => Kind::Word,
-    };
-    Ok((kind, text))
 }
 
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
-    shortest: usize,
+    is_flower: bool,
 }
 
 impl Parser {
@@ -159,14 +67,13 @@ impl Parser {
         token
     }
 
-    /// Passes over an operator, which a term must follow.
-    fn operator(&mut self) -> Result<(), SearchError> {
-        let operator = self.advance();
+    /// Checks that a term follows an operator that was passed over.
+    fn need_term_after(&self, operator: &Token) -> Result<(), SearchError> {
         match self.current().kind {
-            Kind::Word | Kind::Open => Ok(()),
-            _ => Err(error(
-                format!("{} must be followed by a search term", operator.text),
+            Kind::Word | Kind::Open | Kind::Not => Ok(()),
+            _ => Err(SearchError::at(
                 operator.position,
+                format!("{} must be followed by a search term", operator.text()),
             )),
         }
     }
@@ -174,109 +81,320 @@ impl Parser {
     fn any_of(&mut self, depth: usize) -> Result<SearchExpression, SearchError> {
         let mut parts = vec![self.all_of(depth)?];
         while self.current().kind == Kind::Or {
-            self.operator()?;
+            let operator = self.advance();
+            self.need_term_after(&operator)?;
             parts.push(self.all_of(depth)?);
         }
-        Ok(single_or(parts, SearchExpression::Or))
+        Ok(combine(parts, Kind::Or))
     }
 
     fn all_of(&mut self, depth: usize) -> Result<SearchExpression, SearchError> {
-        let mut parts = vec![self.primary(depth)?];
+        let mut parts = vec![self.negated(depth)?];
         loop {
             match self.current().kind {
                 Kind::End | Kind::Close | Kind::Or => break,
-                Kind::And => self.operator()?,
-                Kind::Word | Kind::Open => {}
+                Kind::And => {
+                    let operator = self.advance();
+                    self.need_term_after(&operator)?;
+                }
+                Kind::Word | Kind::Open | Kind::Not => {}
             }
-            parts.push(self.primary(depth)?);
+            parts.push(self.negated(depth)?);
         }
-        Ok(single_or(parts, SearchExpression::And))
+        Ok(combine(parts, Kind::And))
+    }
+
+    fn negated(&mut self, depth: usize) -> Result<SearchExpression, SearchError> {
+        let mut is_negated = false;
+        while self.current().kind == Kind::Not {
+            let operator = self.advance();
+            self.need_term_after(&operator)?;
+            is_negated = !is_negated;
+        }
+        let expression = self.primary(depth)?;
+        Ok(match expression {
+            SearchExpression::Not(inner) if is_negated => *inner,
+            expression if is_negated => SearchExpression::Not(Box::new(expression)),
+            expression => expression,
+        })
     }
 
     fn primary(&mut self, depth: usize) -> Result<SearchExpression, SearchError> {
         let token = self.advance();
         match token.kind {
-            Kind::Word => self.term(&token).map(SearchExpression::Term),
+            Kind::Word if self.is_flower => flower_term(&token).map(SearchExpression::Term),
+            Kind::Word => term(&token).map(SearchExpression::Term),
             Kind::Open => {
                 if depth >= MAX_DEPTH {
-                    return Err(error(
-                        format!("Query nesting exceeds {MAX_DEPTH} levels"),
+                    return Err(SearchError::at(
                         token.position,
+                        format!("Query nesting exceeds {MAX_DEPTH} levels"),
                     ));
                 }
                 if self.current().kind == Kind::Close {
-                    return Err(error("Empty group", token.position));
+                    return Err(SearchError::at(token.position, "Empty group"));
                 }
                 let inner = self.any_of(depth + 1)?;
                 if self.current().kind != Kind::Close {
-                    return Err(error("Missing closing parenthesis", token.position));
+                    let message = "Missing closing parenthesis";
+                    return Err(SearchError::at(token.position, message));
                 }
                 self.advance();
                 Ok(inner)
             }
-            _ => Err(error("Expected a search term", token.position)),
+            _ => Err(SearchError::at(token.position, "Expected a search term")),
         }
     }
+}
 
-    fn term(&self, token: &Token) -> Result<SearchTerm, SearchError> {
-        let (field, value) = match token.text.split_once(':') {
-            Some((name, value)) => match qualifier(name) {
-                Some(field) => (Some(field), value),
-                None => (None, token.text.as_str()),
-            },
-            None => (None, token.text.as_str()),
-        };
-        if field.is_none() && value.starts_with('-') {
-            return Err(error("Negation with '-' is not supported", token.position));
+/// Joins parts without nesting and repetition, as Flower does (`_combine`).
+fn combine(parts: Vec<SearchExpression>, kind: Kind) -> SearchExpression {
+    let mut flat = Vec::with_capacity(parts.len());
+    let mut add = |part| {
+        if !flat.contains(&part) {
+            flat.push(part);
         }
-        if value.is_empty() {
-            return Err(error("Search qualifier requires a value", token.position));
-        }
-        match (field, value.split_once('=')) {
-            (Some(SearchField::State), _) => return Ok(SearchTerm::State(Needle::new(value))),
-            (Some(SearchField::Kwargs), Some((key, value))) => {
-                return Ok(SearchTerm::Kwarg {
-                    key: Needle::new(key.trim()),
-                    value: Needle::new(value.trim()),
-                });
+    };
+    for part in parts {
+        match (part, kind) {
+            (SearchExpression::And(parts), Kind::And) | (SearchExpression::Or(parts), Kind::Or) => {
+                parts.into_iter().for_each(&mut add);
             }
-            _ => {}
+            (part, _) => add(part),
         }
-        if value.trim().chars().count() < self.shortest {
-            let message = match self.shortest {
-                1 => "A search term must not be blank".to_owned(),
-                least => format!("Substring search terms must contain at least {least} characters"),
-            };
-            return Err(error(message, token.position));
-        }
-        let needle = Needle::new(value);
-        Ok(match field {
-            Some(field) => SearchTerm::Contains(field, needle),
-            None => SearchTerm::Any(needle),
-        })
+    }
+    match (flat.len(), kind) {
+        (1, _) => flat.remove(0),
+        (_, Kind::Or) => SearchExpression::Or(flat),
+        _ => SearchExpression::And(flat),
     }
 }
 
-fn qualifier(name: &str) -> Option<SearchField> {
-    [
-        ("name", SearchField::Name),
-        ("state", SearchField::State),
-        ("worker", SearchField::Worker),
-        ("args", SearchField::Args),
-        ("kwargs", SearchField::Kwargs),
-        ("result", SearchField::Result),
-    ]
-    .into_iter()
-    .find(|(known, _)| name.eq_ignore_ascii_case(known))
-    .map(|(_, field)| field)
+const NEEDS_VALUE: &str = "Search qualifier requires a value";
+
+/// Reads a word as Flower does (`_parse_term` in `flower/utils/search.py`).
+fn flower_term(token: &Token) -> Result<SearchTerm, SearchError> {
+    let fail = |message: &str| Err(SearchError::at(token.position, message));
+    let text = token.text();
+    let (field, value) = match flower_field(&text) {
+        Some((field, value)) => (Some(field), value),
+        None => (None, text.as_str()),
+    };
+    if field.is_none() && value.starts_with('-') {
+        return fail("Negation with '-' is not supported");
+    }
+    if value.is_empty() {
+        return fail(NEEDS_VALUE);
+    }
+    if field == Some(SearchField::State) {
+        return Ok(SearchTerm::Equals(SearchField::State, Needle::new(value)));
+    }
+    if field == Some(SearchField::Kwargs)
+        && let Some((key, value)) = value.split_once('=')
+    {
+        return Ok(SearchTerm::Path(PathTerm::flower(key.trim(), value.trim())));
+    }
+    if value.trim().chars().count() < FLOWER_MIN_CHARACTERS {
+        return fail(&format!(
+            "Substring search terms must contain at least {FLOWER_MIN_CHARACTERS} characters"
+        ));
+    }
+    let needle = Needle::new(value);
+    Ok(match field {
+        Some(field) => SearchTerm::Contains(field, needle),
+        None => SearchTerm::Any {
+            fields: &SearchField::FLOWER,
+            needle,
+        },
+    })
 }
 
-fn single_or(
-    mut parts: Vec<SearchExpression>,
-    many: fn(Vec<SearchExpression>) -> SearchExpression,
-) -> SearchExpression {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => many(parts),
+fn flower_field(text: &str) -> Option<(SearchField, &str)> {
+    let (name, value) = text.split_once(':')?;
+    match Qualifier::from_name(name)? {
+        Qualifier::Text(field) if Qualifier::Text(field).is_flower() => Some((field, value)),
+        _ => None,
     }
+}
+
+/// What a word asks about.
+enum Subject<'t> {
+    /// All fields; the word as a whole is looked for.
+    Word,
+    Field(Qualifier, &'t [Letter]),
+    Path(SearchField, String, &'t [Letter]),
+}
+
+/// Reads a word of our own language.
+fn term(token: &Token) -> Result<SearchTerm, SearchError> {
+    match subject(token)? {
+        Subject::Word => {
+            check_name(token)?;
+            Ok(SearchTerm::Any {
+                fields: &SearchField::WORDS,
+                needle: needle(&token.letters, token.position)?,
+            })
+        }
+        Subject::Path(field, path, value) => path_term(field, &path, value, token.position),
+        Subject::Field(qualifier, value) => field_term(qualifier, value, token.position),
+    }
+}
+
+fn field_term(
+    qualifier: Qualifier,
+    letters: &[Letter],
+    position: usize,
+) -> Result<SearchTerm, SearchError> {
+    let value = text_of(letters);
+    if value.is_empty() {
+        return Err(SearchError::at(position, NEEDS_VALUE));
+    }
+    let place = |trouble: Trouble| place(letters, &value, trouble);
+    Ok(match qualifier {
+        Qualifier::Text(SearchField::State) => {
+            SearchTerm::Equals(SearchField::State, Needle::new(&value))
+        }
+        Qualifier::Text(SearchField::Kwargs) if value.contains('=') => {
+            let (key, value) = value.split_once('=').unwrap_or_default();
+            let test = ValueTest::Equals(Needle::new(value.trim()));
+            SearchTerm::Path(PathTerm::new(SearchField::Kwargs, key.trim(), test))
+        }
+        Qualifier::Text(field) => match after_equals(letters) {
+            Some([]) => return Err(SearchError::at(position, NEEDS_VALUE)),
+            Some(name) if field.is_name() => SearchTerm::Equals(field, Needle::new(&text_of(name))),
+            _ => SearchTerm::Contains(field, needle(letters, position)?),
+        },
+        Qualifier::Number(NumberField::Retries) => {
+            let range = number::whole_numbers(&value).map_err(place)?;
+            SearchTerm::Number(NumberField::Retries, range)
+        }
+        Qualifier::Number(field) => {
+            SearchTerm::Number(field, number::durations(&value).map_err(place)?)
+        }
+        Qualifier::Time(field) => SearchTerm::Time(field, time::times(&value).map_err(place)?),
+    })
+}
+
+fn path_term(
+    field: SearchField,
+    path: &str,
+    letters: &[Letter],
+    position: usize,
+) -> Result<SearchTerm, SearchError> {
+    let value = text_of(letters);
+    let test = if value.is_empty() {
+        return Err(SearchError::at(position, NEEDS_VALUE));
+    } else if let Some(value) = after_equals(letters) {
+        ValueTest::Equals(Needle::new(&text_of(value)))
+    } else if begins_with_operator(letters) {
+        let range = number::comparison(&value);
+        ValueTest::Number(range.map_err(|trouble| place(letters, &value, trouble))?)
+    } else {
+        ValueTest::Contains(needle(letters, position)?)
+    };
+    Ok(SearchTerm::Path(PathTerm::new(field, path, test)))
+}
+
+/// Finds out what a word asks about.
+///
+/// Flower takes the first colon after one of its fields, quoted or not. Its
+/// quotes keep other colons together, and so do ours with the other fields.
+fn subject(token: &Token) -> Result<Subject<'_>, SearchError> {
+    let letters = token.letters.as_slice();
+    let is_colon = |letter: &Letter| letter.letter == ':';
+    let Some(colon) = letters.iter().position(is_colon) else {
+        return Ok(Subject::Word);
+    };
+    let known = Qualifier::from_name(&text_of(&letters[..colon]));
+    if let Some(field) = known.filter(|known| known.is_flower()) {
+        return Ok(Subject::Field(field, &letters[colon + 1..]));
+    }
+    let is_plain_colon = |letter: &Letter| is_colon(letter) && !letter.is_quoted;
+    let Some(colon) = letters.iter().position(is_plain_colon) else {
+        return Ok(Subject::Word);
+    };
+    let (name, value) = (&letters[..colon], &letters[colon + 1..]);
+    if name.first().is_none_or(|letter| letter.is_quoted) {
+        return Ok(Subject::Word);
+    }
+    let is_plain_dot = |letter: &Letter| letter.letter == '.' && !letter.is_quoted;
+    let Some(dot) = name.iter().position(is_plain_dot) else {
+        let known = Qualifier::from_name(&text_of(name));
+        return Ok(known.map_or(Subject::Word, |known| Subject::Field(known, value)));
+    };
+    match Qualifier::from_name(&text_of(&name[..dot])) {
+        Some(Qualifier::Text(field)) if field.has_keys() => {
+            let path = text_of(&name[dot + 1..]);
+            if path.is_empty() {
+                let at = letters[colon].at;
+                return Err(SearchError::at(
+                    at,
+                    "Expected a key after the dot, such as kwargs.user.email:",
+                ));
+            }
+            Ok(Subject::Path(field, path, value))
+        }
+        _ => Ok(Subject::Word),
+    }
+}
+
+/// Refuses `runtme:>5`, which nobody means as a word.
+fn check_name(token: &Token) -> Result<(), SearchError> {
+    let is_colon = |letter: &Letter| letter.letter == ':' && !letter.is_quoted;
+    let Some(colon) = token.letters.iter().position(is_colon) else {
+        return Ok(());
+    };
+    let (name, value) = (&token.letters[..colon], &token.letters[colon + 1..]);
+    if !begins_with_operator(value) {
+        return Ok(());
+    }
+    match near_miss(&text_of(name)) {
+        Some(meant) => Err(SearchError::at(
+            token.position,
+            format!(
+                "There is no field '{}'; did you mean {}:",
+                text_of(name),
+                meant.as_str()
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn begins_with_operator(value: &[Letter]) -> bool {
+    value
+        .first()
+        .is_some_and(|first| !first.is_quoted && matches!(first.letter, '<' | '>'))
+}
+
+/// Returns what follows an equals sign at the start.
+fn after_equals(value: &[Letter]) -> Option<&[Letter]> {
+    match value.split_first() {
+        Some((first, rest)) if first.letter == '=' && !first.is_quoted => Some(rest),
+        _ => None,
+    }
+}
+
+fn needle(letters: &[Letter], position: usize) -> Result<Needle, SearchError> {
+    let text = text_of(letters);
+    if text.trim().is_empty() {
+        let message = "A search term must not be blank";
+        return Err(SearchError::at(position, message));
+    }
+    Ok(Needle::new(&text))
+}
+
+/// Finds the place of a trouble in the search text.
+fn place(letters: &[Letter], value: &str, trouble: Trouble) -> SearchError {
+    let index = value
+        .char_indices()
+        .take_while(|(byte, _)| *byte < trouble.at)
+        .count();
+    let position = match (letters.get(index), letters.last()) {
+        (Some(letter), _) => letter.at,
+        // Something is missing at the end.
+        (None, Some(last)) => last.at + 1,
+        (None, None) => 0,
+    };
+    SearchError::at(position, trouble.message)
 }

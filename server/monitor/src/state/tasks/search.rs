@@ -6,19 +6,28 @@
 //! way can answer is asked row by row, of the rows that are still in question.
 
 use super::{
-    Segment, Tasks,
+    NO_TIME, Segment, Tasks,
     bits::Bits,
     flag,
     segment::Field,
     text::{FieldSet, Header},
-    write_uuid,
+    time, write_uuid,
 };
 use crate::state::{Names, intern::Interner};
 use memchr::memmem;
-use model::search::{Needle, SearchExpression, SearchField, SearchFields, SearchTerm};
+use model::{
+    Timestamp,
+    search::{
+        Needle, NumberField, SearchExpression, SearchField, SearchFields, SearchTerm, TimeField,
+    },
+};
 
 /// From one row in this many on, whole blocks are searched instead of rows.
 const SPARSE: usize = 32;
+
+/// The times of a search are resolved before it comes here, so that all rows
+/// are compared with the same ones.
+const RESOLVED: Timestamp = Timestamp(0);
 
 /// A search, ready to be run on one segment after the other.
 #[derive(Debug)]
@@ -26,6 +35,7 @@ pub(super) enum Plan {
     All,
     And(Vec<Self>),
     Or(Vec<Self>),
+    Not(Box<Self>),
     Term(Box<PlannedTerm>),
 }
 
@@ -33,8 +43,10 @@ pub(super) enum Plan {
 #[derive(Debug)]
 pub(super) struct PlannedTerm {
     term: SearchTerm,
-    /// Where to look for the text; absent if rows must be asked.
+    /// Where to look for the text; absent if columns or rows must be asked.
     look: Option<Look>,
+    /// Rows in which the text was found must be asked whether they match.
+    is_hint: bool,
 }
 
 /// A text to look for, and where.
@@ -44,10 +56,13 @@ struct Look {
     finder: memmem::Finder<'static>,
     names: Option<Hits>,
     workers: Option<Hits>,
+    queues: Option<Hits>,
     states: Option<Box<[bool; 256]>>,
     texts: FieldSet,
     /// Ids that are UUIDs are written out and looked through.
     has_ids: bool,
+    /// Fields that a row without its own text takes from an earlier attempt.
+    past: Vec<SearchField>,
 }
 
 /// For each interned text, whether it matches; grows with the table.
@@ -86,6 +101,7 @@ impl Plan {
             SearchExpression::All => Self::All,
             SearchExpression::And(parts) => Self::And(all(parts)),
             SearchExpression::Or(parts) => Self::Or(all(parts)),
+            SearchExpression::Not(inner) => Self::Not(Box::new(Self::new(inner))),
             SearchExpression::Term(term) => Self::Term(Box::new(PlannedTerm::new(term))),
         }
     }
@@ -94,9 +110,11 @@ impl Plan {
         match self {
             Self::All => 0,
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
-            Self::Term(term) => match &term.look {
-                Some(look) => u32::from(look.has_ids) + 2 * u32::from(!look.texts.is_empty()),
-                None => 4,
+            Self::Not(inner) => inner.cost(),
+            Self::Term(term) => match (&term.look, &term.term) {
+                (Some(look), _) => u32::from(look.has_ids) + 2 * u32::from(!look.texts.is_empty()),
+                (None, SearchTerm::Number(..) | SearchTerm::Time(..)) => 0,
+                (None, _) => 4,
             },
         }
     }
@@ -132,6 +150,11 @@ impl Plan {
                 }
                 found
             }
+            Self::Not(inner) => {
+                let mut found = within.clone();
+                found.subtract(&inner.matches(tasks, names, segment, within, folded));
+                found
+            }
             Self::Term(term) => term.matches(tasks, names, segment, within, folded),
         }
     }
@@ -140,13 +163,18 @@ impl Plan {
 impl PlannedTerm {
     fn new(term: &SearchTerm) -> Self {
         let look = match term {
-            SearchTerm::Any(needle) => Some(Look::new(needle, &SearchField::ALL)),
+            SearchTerm::Any { fields, needle } => Some(Look::new(needle, fields)),
+            SearchTerm::Contains(SearchField::Root | SearchField::Parent, _) => None,
             SearchTerm::Contains(field, needle) => Some(Look::new(needle, &[*field])),
+            SearchTerm::Path(path) => path
+                .prefilter()
+                .map(|needle| Look::new(needle, &[path.field()])),
             _ => None,
         };
         Self {
             term: term.clone(),
             look,
+            is_hint: matches!(term, SearchTerm::Path(_)),
         }
     }
 
@@ -158,19 +186,58 @@ impl PlannedTerm {
         within: &Bits,
         folded: &mut Folded,
     ) -> Bits {
-        if let Some(look) = &mut self.look {
-            return look.matches(tasks, names, segment, within, folded);
+        let mut found = match &mut self.look {
+            Some(look) => look.matches(tasks, names, segment, within, folded),
+            None => within.clone(),
+        };
+        if self.look.is_some() && !self.is_hint {
+            return found;
         }
-        let mut found = within.clone();
-        found.keep_each(|at| {
-            self.term.matches(&RowText {
-                tasks,
-                names,
-                segment,
-                at,
-            })
-        });
+        match &self.term {
+            SearchTerm::Number(field, range) => {
+                let (low, high) = range.limits();
+                let is_within = |number: f64| low <= number && number <= high;
+                match field {
+                    NumberField::Retries => {
+                        found.keep(&segment.retries, |retries| is_within(f64::from(*retries)));
+                    }
+                    NumberField::Runtime | NumberField::Wait => found
+                        .keep_each(|at| segment_number(segment, at, *field).is_some_and(is_within)),
+                }
+            }
+            SearchTerm::Time(field, range) => {
+                let (first, last) = range.limits(RESOLVED);
+                let is_within =
+                    |time: &i64| *time != NO_TIME && first.0 <= *time && *time <= last.0;
+                match field {
+                    TimeField::Sent => found.keep(&segment.sent, is_within),
+                    TimeField::Received => found.keep(&segment.received, is_within),
+                    TimeField::Started => found.keep(&segment.started, is_within),
+                    TimeField::Finished => found.keep(&segment.finished, is_within),
+                    TimeField::Eta => found.keep_each(|at| is_within(&segment.eta(at))),
+                }
+            }
+            term => found.keep_each(|at| {
+                let row = RowText {
+                    tasks,
+                    names,
+                    segment,
+                    at,
+                };
+                term.matches(&row, RESOLVED)
+            }),
+        }
         found
+    }
+}
+
+fn segment_number(segment: &Segment, at: usize, field: NumberField) -> Option<f64> {
+    match field {
+        NumberField::Retries => Some(f64::from(segment.retries[at])),
+        NumberField::Runtime => segment
+            .has(at, flag::HAS_RUNTIME)
+            .then(|| segment.runtime[at]),
+        NumberField::Wait => Some(segment.wait_micros(at)? as f64 / 1e6),
     }
 }
 
@@ -181,22 +248,35 @@ impl Look {
             finder: memmem::Finder::new(needle.as_str().as_bytes()).into_owned(),
             names: None,
             workers: None,
+            queues: None,
             states: None,
             texts: FieldSet::default(),
             has_ids: false,
+            past: Vec::new(),
         };
         for field in fields {
             match field {
                 SearchField::Name => look.names = Some(Hits::default()),
                 SearchField::Worker => look.workers = Some(Hits::default()),
+                SearchField::Queue => look.queues = Some(Hits::default()),
                 SearchField::State => look.states = Some(Box::new([false; 256])),
                 SearchField::Id => {
-                    look.has_ids = can_be_in_uuid(needle.as_str());
+                    look.has_ids = needle.may_be_in_uuid();
                     look.texts = look.texts.with(Field::Id);
                 }
                 SearchField::Args => look.texts = look.texts.with(Field::Args),
                 SearchField::Kwargs => look.texts = look.texts.with(Field::Kwargs),
                 SearchField::Result => look.texts = look.texts.with(Field::Result),
+                SearchField::Exception => {
+                    look.texts = look.texts.with(Field::Exception);
+                    look.past.push(*field);
+                }
+                SearchField::Traceback => {
+                    look.texts = look.texts.with(Field::Traceback);
+                    look.past.push(*field);
+                }
+                // Asked row by row; no other field is asked together with them.
+                SearchField::Root | SearchField::Parent => {}
             }
         }
         look
@@ -215,6 +295,7 @@ impl Look {
         let columns = [
             (&mut self.names, &names.tasks, &segment.name),
             (&mut self.workers, &names.workers, &segment.worker),
+            (&mut self.queues, &names.queues, &segment.queue),
         ];
         for (hits, interner, column) in columns {
             let Some(hits) = hits else { continue };
@@ -240,6 +321,22 @@ impl Look {
         }
         if !self.texts.is_empty() && !open.is_empty() {
             let more = self.in_texts(segment, &open, folded);
+            open.subtract(&more);
+            found.add(&more);
+        }
+        if !self.past.is_empty() && !open.is_empty() {
+            let mut more = open.clone();
+            more.keep(&segment.flags, |flags| flags & flag::HAS_PAST != 0);
+            more.keep_each(|at| {
+                let row = RowText {
+                    tasks,
+                    names,
+                    segment,
+                    at,
+                };
+                let mut is_in = |text: &str| self.needle.is_in(text);
+                self.past.iter().any(|field| row.with(*field, &mut is_in))
+            });
             open.subtract(&more);
             found.add(&more);
         }
@@ -327,14 +424,6 @@ impl Look {
     }
 }
 
-/// Tells whether a UUID, as Celery writes it, can hold the text.
-fn can_be_in_uuid(text: &str) -> bool {
-    text.len() <= 36
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
-}
-
 /// The texts a search looks into.
 pub(super) struct RowText<'s> {
     pub(super) tasks: &'s Tasks,
@@ -345,21 +434,38 @@ pub(super) struct RowText<'s> {
 
 impl SearchFields for RowText<'_> {
     fn with(&self, field: SearchField, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        let (segment, names, at) = (self.segment, self.names, self.at);
+        let mut buffer = [0; 36];
+        let text = match field {
+            SearchField::Id => Some(Tasks::id_text(segment, at, &mut buffer)),
+            SearchField::Root => Tasks::root_text(segment, at, &mut buffer),
+            SearchField::Parent => Tasks::parent_text(segment, at, &mut buffer),
+            SearchField::State => return test(self.tasks.state_of(segment.state[at]).as_str()),
+            SearchField::Name => names.tasks.text(segment.name[at]).map(|text| &**text),
+            SearchField::Worker => names.workers.text(segment.worker[at]).map(|text| &**text),
+            SearchField::Queue => names.queues.text(segment.queue[at]).map(|text| &**text),
+            SearchField::Args => segment.text(at, Field::Args),
+            SearchField::Kwargs => segment.text(at, Field::Kwargs),
+            SearchField::Result => segment.text(at, Field::Result),
+            // What the task's page shows: the newest attempt's, else the last one that there is.
+            SearchField::Exception => self.tasks.last_words(segment, at, Field::Exception),
+            SearchField::Traceback => self.tasks.last_words(segment, at, Field::Traceback),
+        };
+        text.is_some_and(test)
+    }
+
+    fn number(&self, field: NumberField) -> Option<f64> {
+        segment_number(self.segment, self.at, field)
+    }
+
+    fn time(&self, field: TimeField) -> Option<Timestamp> {
         let (segment, at) = (self.segment, self.at);
-        let text = |field| segment.text(at, field).unwrap_or_default();
-        match field {
-            SearchField::Id => test(Tasks::id_text(segment, at, &mut [0; 36])),
-            SearchField::Name => test(self.names.tasks.text(segment.name[at]).map_or("", |t| t)),
-            SearchField::Worker => test(
-                self.names
-                    .workers
-                    .text(segment.worker[at])
-                    .map_or("", |t| t),
-            ),
-            SearchField::State => test(self.tasks.state_of(segment.state[at]).as_str()),
-            SearchField::Args => test(text(Field::Args)),
-            SearchField::Kwargs => test(text(Field::Kwargs)),
-            SearchField::Result => test(text(Field::Result)),
-        }
+        time(match field {
+            TimeField::Sent => segment.sent[at],
+            TimeField::Received => segment.received[at],
+            TimeField::Started => segment.started[at],
+            TimeField::Finished => segment.finished[at],
+            TimeField::Eta => segment.eta(at),
+        })
     }
 }
