@@ -54,10 +54,10 @@ pub(crate) fn run(
                 let held_since = Instant::now();
                 let mut state = writer.write();
                 while held_since.elapsed() < MAX_HOLD {
-                    let Some(payload) = messages.next() else {
+                    let Some(message) = messages.next() else {
                         break;
                     };
-                    let decoded = state.apply_message(payload, &mut scratch, now);
+                    let decoded = state.apply_message(message, &mut scratch, now);
                     if let Some(error) = decoded.error()
                         && logged.insert(std::mem::discriminant(&error.kind))
                     {

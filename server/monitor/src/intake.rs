@@ -10,36 +10,85 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Chunks are about this large: what is applied between two looks at the clock.
+/// Small chunks are put together up to this size.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
-/// Empty chunks kept for use again.
-const MAX_SPARE: usize = 64;
+/// Empty chunks kept for use again, and how large they may be: one read of the socket.
+const MAX_SPARE: usize = 8;
+const MAX_SPARE_BYTES: usize = 1 << 20;
+
+/// Marks, in a length, a message that is kept with its envelope.
+const ENVELOPE: u32 = 1 << 31;
+
+/// A message that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message<'c> {
+    /// The events alone, as JSON.
+    Body(&'c [u8]),
+    /// All that was published: the reader could not find the events in it.
+    Envelope(&'c [u8]),
+}
 
 /// Messages one after the other, each behind its length.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
+    count: u64,
 }
 
 impl Chunk {
-    fn push(&mut self, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(payload);
+    /// Appends a published message, without its envelope if that is as usual.
+    pub(crate) fn push(&mut self, payload: &[u8]) {
+        let start = self.bytes.len();
+        let body = start + 4;
+        self.bytes.extend_from_slice(&[0; 4]);
+        let is_found = protocol::extract_body(payload, &mut self.bytes).is_ok()
+            && is_json(self.bytes.get(body..).unwrap_or_default());
+        let mut mark = 0;
+        if !is_found {
+            self.bytes.truncate(body);
+            self.bytes.extend_from_slice(payload);
+            mark = ENVELOPE;
+        }
+        // The reader takes no message that is longer than 31 bits tell.
+        let length = (self.bytes.len() - body) as u32 | mark;
+        if let Some(place) = self.bytes.get_mut(start..body) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+        self.count += 1;
+    }
+
+    /// Empties it for use again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Returns the messages in the order they came.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let (length, after) = rest.split_at_checked(4)?;
-            let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-            let (payload, after) = after.split_at_checked(length)?;
+            let length = u32::from_le_bytes(length.try_into().ok()?);
+            let (payload, after) = after.split_at_checked((length & !ENVELOPE) as usize)?;
             rest = after;
-            Some(payload)
+            Some(if length & ENVELOPE == 0 {
+                Message::Body(payload)
+            } else {
+                Message::Envelope(payload)
+            })
         })
     }
+}
+
+/// Tells whether a body may be an event or a list of them. Another serializer
+/// than JSON is named in the envelope.
+fn is_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// What waits to be applied.
@@ -70,6 +119,16 @@ struct Inner {
     drained: VecDeque<(u64, oneshot::Sender<()>)>,
 }
 
+impl Inner {
+    fn keep_spare(&mut self, mut bytes: Vec<u8>) {
+        // One that held a huge message is not worth keeping.
+        if bytes.capacity() <= MAX_SPARE_BYTES && self.spare.len() < MAX_SPARE {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+}
+
 /// Takes what no chunk goes before any more.
 fn due<T>(waiting: &mut VecDeque<(u64, T)>, taken: u64) -> Vec<T> {
     let count = waiting.partition_point(|(before, _)| *before <= taken);
@@ -91,27 +150,45 @@ impl Intake {
         }
     }
 
-    /// Appends a message, or counts it as dropped if the bound is reached.
-    pub(crate) fn push_message(&self, payload: &[u8]) {
+    /// Returns an empty chunk to fill.
+    pub(crate) fn chunk(&self) -> Chunk {
+        let spare = self.shared.0.lock().spare.pop();
+        Chunk {
+            bytes: spare.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES)),
+            count: 0,
+        }
+    }
+
+    /// Appends a chunk, or counts its messages as dropped if the bound is reached.
+    pub(crate) fn push(&self, chunk: Chunk) {
         let (inner, wake) = &*self.shared;
         let mut inner = inner.lock();
-        let size = payload.len() + 4;
+        let size = chunk.bytes.len();
+        if chunk.is_empty() {
+            inner.keep_spare(chunk.bytes);
+            return;
+        }
         if inner.bytes + size > self.max_bytes {
-            inner.dropped += 1;
+            inner.dropped += chunk.count;
+            inner.keep_spare(chunk.bytes);
             return;
         }
         let was_empty = inner.chunks.is_empty();
         inner.bytes += size;
+        let queued = inner.queued;
+        // What came after an input must not be applied before it.
+        let is_open = inner
+            .inputs
+            .back()
+            .is_none_or(|(before, _)| *before < queued);
         match inner.chunks.back_mut() {
-            Some(chunk) if chunk.bytes.len() + size <= CHUNK_BYTES => chunk.push(payload),
+            // Few messages at a time would waste a chunk each.
+            Some(last) if is_open && last.bytes.len() + size <= CHUNK_BYTES => {
+                last.bytes.extend_from_slice(&chunk.bytes);
+                last.count += chunk.count;
+                inner.keep_spare(chunk.bytes);
+            }
             _ => {
-                let mut chunk = Chunk {
-                    bytes: inner
-                        .spare
-                        .pop()
-                        .unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES)),
-                };
-                chunk.push(payload);
                 inner.queued += 1;
                 inner.chunks.push_back(chunk);
             }
@@ -120,6 +197,13 @@ impl Intake {
         if was_empty {
             wake.notify_one();
         }
+    }
+
+    /// Counts messages that were not even taken.
+    pub(crate) fn count_dropped(&self, messages: u64) {
+        let (inner, wake) = &*self.shared;
+        inner.lock().dropped += messages;
+        wake.notify_one();
     }
 
     /// Appends what is no event.
@@ -190,16 +274,7 @@ impl Intake {
 
     /// Gives a chunk back for use again.
     pub(crate) fn recycle(&self, chunk: Chunk) {
-        let mut bytes = chunk.bytes;
-        // A chunk that held one huge message is not worth keeping.
-        if bytes.capacity() > 2 * CHUNK_BYTES {
-            return;
-        }
-        bytes.clear();
-        let mut inner = self.shared.0.lock();
-        if inner.spare.len() < MAX_SPARE {
-            inner.spare.push(bytes);
-        }
+        self.shared.0.lock().keep_spare(chunk.bytes);
     }
 
     /// Returns a deadline `wait` from now.
@@ -216,6 +291,12 @@ mod tests {
         intake.take(Instant::now())
     }
 
+    fn push(intake: &Intake, payload: &[u8]) {
+        let mut chunk = intake.chunk();
+        chunk.push(payload);
+        intake.push(chunk);
+    }
+
     #[test]
     fn messages_come_out_as_they_went_in() {
         let intake = Intake::new(10 << 20);
@@ -223,27 +304,52 @@ mod tests {
             .map(|n| vec![n as u8; (n as usize * 37) % 700])
             .collect();
         for payload in &sent {
-            intake.push_message(payload);
+            push(&intake, payload);
         }
         let mut got = Vec::new();
         while let Some(chunk) = take(&intake).chunk {
-            got.extend(chunk.messages().map(<[u8]>::to_vec));
+            got.extend(chunk.messages().map(|message| match message {
+                Message::Envelope(payload) => payload.to_vec(),
+                Message::Body(body) => panic!("there is none in {body:?}"),
+            }));
             intake.recycle(chunk);
         }
         assert_eq!(got, sent);
     }
 
     #[test]
+    fn only_what_is_json_is_taken_out_of_its_envelope() {
+        let envelope = |body: &str| {
+            format!(r#"{{"body": "{body}", "properties": {{"body_encoding": "base64"}}}}"#)
+        };
+        let (event, pickle) = (envelope("IHsiYSI6MX0="), envelope("gAJLAS4="));
+        let mut chunk = Chunk::default();
+        for payload in [event.as_str(), pickle.as_str(), "nonsense", event.as_str()] {
+            chunk.push(payload.as_bytes());
+        }
+        let messages: Vec<Message<'_>> = chunk.messages().collect();
+        assert_eq!(
+            messages,
+            [
+                Message::Body(br#" {"a":1}"#),
+                Message::Envelope(pickle.as_bytes()),
+                Message::Envelope(b"nonsense"),
+                Message::Body(br#" {"a":1}"#),
+            ]
+        );
+    }
+
+    #[test]
     fn beyond_the_bound_messages_are_dropped_and_counted() {
         let intake = Intake::new(CHUNK_BYTES);
         for _ in 0..100 {
-            intake.push_message(&[0; 1000]);
+            push(&intake, &[0; 1000]);
         }
         let batch = take(&intake);
         let kept = batch.chunk.expect("there is one").messages().count() as u64;
         assert_eq!(kept + batch.dropped, 100);
         assert!(batch.dropped > 0);
-        intake.push_message(&[0; 1000]);
+        push(&intake, &[0; 1000]);
         assert_eq!(take(&intake).dropped, 0, "there is room again");
     }
 
@@ -252,30 +358,28 @@ mod tests {
         let intake = Intake::new(10 << 20);
         let flood = || {
             for _ in 0..300 {
-                intake.push_message(&[0; 1000]);
+                push(&intake, &[0; 1000]);
             }
         };
         flood();
         intake.push_input(Input::Connected);
         flood();
-        let chunks_before = 300_usize.div_ceil(CHUNK_BYTES / 1004);
-        for chunk in 1..=chunks_before {
+        let mut before = 0;
+        loop {
             let batch = take(&intake);
-            assert!(batch.chunk.is_some(), "there is more than that");
-            let is_its_turn = chunk == chunks_before;
-            assert_eq!(
-                batch.inputs.len(),
-                usize::from(is_its_turn),
-                "chunk {chunk}"
-            );
+            before += batch.chunk.expect("there is more").messages().count();
+            if !batch.inputs.is_empty() {
+                break;
+            }
         }
+        assert_eq!(before, 300);
         assert!(take(&intake).chunk.is_some(), "the flood goes on");
     }
 
     #[test]
     fn a_closed_queue_is_emptied_first() {
         let intake = Intake::new(10 << 20);
-        intake.push_message(b"one");
+        push(&intake, b"one");
         intake.push_input(Input::Connected);
         intake.close();
         let batch = take(&intake);

@@ -3,7 +3,10 @@
 //! Benchmarks and load figures use it to measure the engine alone; the running
 //! dashboard does not.
 
-use crate::state::{Limits, State};
+use crate::{
+    intake::Chunk,
+    state::{Limits, State},
+};
 use model::{QueryError, SearchExpression, TaskPage, TaskQuery, Timestamp};
 use protocol::Scratch;
 
@@ -12,6 +15,7 @@ use protocol::Scratch;
 pub struct Replay {
     state: State,
     scratch: Scratch,
+    chunk: Chunk,
 }
 
 impl Replay {
@@ -28,14 +32,20 @@ impl Replay {
         Self {
             state: State::new(limits, now),
             scratch: Scratch::default(),
+            chunk: Chunk::default(),
         }
     }
 
     /// Applies a published message and returns how many events it held.
     pub fn apply(&mut self, payload: &[u8], now: Timestamp) -> u32 {
-        self.state
-            .apply_message(payload, &mut self.scratch, now)
-            .events
+        self.chunk.clear();
+        self.chunk.push(payload);
+        let mut events = 0;
+        for message in self.chunk.messages() {
+            let decoded = self.state.apply_message(message, &mut self.scratch, now);
+            events += decoded.events;
+        }
+        events
     }
 
     /// Returns the window of a query whose search asks for no times from now.

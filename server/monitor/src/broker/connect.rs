@@ -1,5 +1,6 @@
 //! From a broker URL to a connection.
 
+use super::socket::Socket;
 use crate::error::BrokerError;
 use protocol::{Endpoint, RedisUrl, Tls};
 use redis::{
@@ -56,6 +57,31 @@ impl Target {
         Err(last.unwrap_or_else(|| self.no_master()))
     }
 
+    /// Connects without the library and without encryption; tries each endpoint in turn.
+    /// Returns the address too, for messages.
+    pub(super) fn connect_socket(
+        &self,
+        read_timeout: Duration,
+    ) -> Result<(Socket, String), BrokerError> {
+        let endpoints = if self.url.is_sentinel {
+            vec![self.master_endpoint()?]
+        } else {
+            self.url.endpoints.clone()
+        };
+        let mut last = None;
+        for endpoint in endpoints {
+            let address = address_of(&endpoint);
+            match Socket::connect(&endpoint, read_timeout) {
+                Ok(socket) => return Ok((socket, address)),
+                Err(error) => {
+                    let source = error.into();
+                    last = Some(BrokerError::Connect { address, source });
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| self.no_master()))
+    }
+
     fn first_of<T>(
         &self,
         connect: impl Fn(Client, String) -> Result<T, BrokerError>,
@@ -93,10 +119,7 @@ impl Target {
     }
 
     fn client(&self, endpoint: &Endpoint) -> Result<(Client, String), BrokerError> {
-        let address = match endpoint {
-            Endpoint::Tcp { host, port } => format!("{host}:{port}"),
-            Endpoint::Unix { path } => path.clone(),
-        };
+        let address = address_of(endpoint);
         let info = self.info(endpoint, &address)?;
         let failed = |source| BrokerError::Connect {
             address: address.clone(),
@@ -136,12 +159,16 @@ impl Target {
         Ok(info.set_redis_settings(settings))
     }
 
-    /// Asks the sentinels, one after the other, where the master is.
     fn master_client(&self) -> Result<(Client, String), BrokerError> {
+        self.client(&self.master_endpoint()?)
+    }
+
+    /// Asks the sentinels, one after the other, where the master is.
+    fn master_endpoint(&self) -> Result<Endpoint, BrokerError> {
         let mut last = None;
         for endpoint in &self.url.endpoints {
             match self.ask_sentinel(endpoint) {
-                Ok(Some((host, port))) => return self.client(&Endpoint::Tcp { host, port }),
+                Ok(Some((host, port))) => return Ok(Endpoint::Tcp { host, port }),
                 Ok(None) => {}
                 Err(error) => last = Some(error),
             }
@@ -172,6 +199,13 @@ impl Target {
                 operation: "ask a sentinel for the master",
                 source,
             })
+    }
+}
+
+fn address_of(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp { host, port } => format!("{host}:{port}"),
+        Endpoint::Unix { path } => path.clone(),
     }
 }
 

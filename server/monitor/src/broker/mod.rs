@@ -4,4 +4,6 @@ pub(crate) mod connect;
 pub(crate) mod events;
 pub(crate) mod pidbox;
 pub(crate) mod queues;
+mod resp;
 pub(crate) mod results;
+mod socket;

@@ -14,6 +14,7 @@ pub(crate) mod workers;
 #[cfg(test)]
 mod tests;
 
+use crate::intake::Message;
 use health::Health;
 use intern::Interner;
 use metrics::{Counters, Metrics};
@@ -136,15 +137,33 @@ impl State {
 
     // === Writing ===
 
-    /// Applies one published message, which may hold several events.
-    pub(crate) fn apply_message(
+    /// Applies one published message as it came.
+    #[cfg(test)]
+    pub(crate) fn apply_payload(
         &mut self,
         payload: &[u8],
         scratch: &mut Scratch,
         now: Timestamp,
     ) -> Decoded {
+        self.apply_message(Message::Envelope(payload), scratch, now)
+    }
+
+    /// Applies one published message, which may hold several events.
+    pub(crate) fn apply_message(
+        &mut self,
+        message: Message<'_>,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Decoded {
         self.revision += 1;
-        let decoded = protocol::decode(payload, scratch, |event| self.apply(event, now));
+        let decoded = match message {
+            Message::Body(body) => {
+                protocol::decode_body(body, scratch, |event| self.apply(event, now))
+            }
+            Message::Envelope(payload) => {
+                protocol::decode(payload, scratch, |event| self.apply(event, now))
+            }
+        };
         self.health.count_events(decoded.events, now);
         if decoded.bad > 0 {
             self.health.undecodable_total += u64::from(decoded.bad);

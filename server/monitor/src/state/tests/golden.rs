@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 fn replay(file: &str) -> State {
     let mut state = state(10_000);
     for (now, payload) in messages(file) {
-        let decoded = state.apply_message(&payload, &mut Scratch::default(), now);
+        let decoded = state.apply_payload(&payload, &mut Scratch::default(), now);
         assert_eq!(decoded.bad, 0, "{file}: {:?}", decoded.error());
     }
     state
@@ -217,7 +217,7 @@ fn custom_states_are_kept_while_the_task_runs() {
     let mut state = state(1000);
     let mut seen = Vec::new();
     for (now, payload) in messages("c570.progress.jsonl") {
-        state.apply_message(&payload, &mut Scratch::default(), now);
+        state.apply_payload(&payload, &mut Scratch::default(), now);
         let now_is = tasks(&state).first().map(|t| t.summary.state.clone());
         if seen.last() != now_is.as_ref() {
             seen.extend(now_is);
@@ -323,8 +323,8 @@ fn every_capture_replays_without_a_bad_event_and_twice_is_once() {
         // Each message told twice in a row changes no task.
         let mut twice = state(10_000);
         for (now, payload) in messages(&file) {
-            twice.apply_message(&payload, &mut Scratch::default(), now);
-            twice.apply_message(&payload, &mut Scratch::default(), now);
+            twice.apply_payload(&payload, &mut Scratch::default(), now);
+            twice.apply_payload(&payload, &mut Scratch::default(), now);
         }
         let strip = |state: &State| -> Vec<TaskDetail> {
             let mut tasks = tasks(state);

@@ -30,7 +30,7 @@ fn publish(state: &mut State, event: &serde_json::Value, now: Timestamp) {
         "headers": {},
         "properties": {"body_encoding": "utf-8"},
     });
-    let decoded = state.apply_message(
+    let decoded = state.apply_payload(
         envelope.to_string().as_bytes(),
         &mut Scratch::default(),
         now,
