@@ -130,6 +130,12 @@ fn glyph(item: &Attention) -> AnyView {
         ("/tasks", Severity::Failing) => {
             view! { <StateGlyph state=TaskState::Failure /> }.into_any()
         }
+        ("/gaps", _) => view! { <Icon glyph=Glyph::Gap /> }.into_any(),
+        ("/undecodable", _) => view! { <Icon glyph=Glyph::Unreadable /> }.into_any(),
+        ("/tasks", Severity::Watch) => view! { <Icon glyph=Glyph::Clock /> }.into_any(),
+        (path, Severity::Watch) if path.starts_with("/task/") => {
+            view! { <Icon glyph=Glyph::Clock /> }.into_any()
+        }
         _ => view! { <Icon glyph=Glyph::Warning /> }.into_any(),
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     prefs::Prefs,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 use model::{BrokerState, Gap, GapCause, Pulse, Timestamp};
 
 /// Gaps older than this are history, not news.
@@ -36,7 +37,12 @@ pub fn Banners() -> impl IntoView {
         })
     });
     let prefs = Prefs::of_page();
+    let location = use_location();
     let news = Memo::new(move |_| {
+        // The page of gaps tells all of this and more.
+        if location.pathname.get() == links::GAPS {
+            return None;
+        }
         let seen = prefs.gap_seen.get();
         let news = live.pulse.with(|pulse| Some(news(pulse.as_ref()?, seen)));
         news.filter(|news| !news.is_empty())
@@ -137,24 +143,21 @@ fn EventsMissed(news: Vec<Gap>) -> impl IntoView {
                 <strong>{move || words.with(|words| words.fact.clone())}</strong>
                 " "
                 {move || words.with(|words| words.rest.clone())}
+                " "
+                <a href=links::GAPS>"Show gaps"</a>
             </p>
-            <span class="banner-acts">
-                <a class="button" href=links::GAPS>
-                    "Show gaps"
-                </a>
-                <button
-                    class="button is-ghost is-icon with-script"
-                    type="button"
-                    aria-label="Close"
-                    on:click=move |_| {
-                        if let Some(seen) = seen {
-                            prefs.close_gap(seen);
-                        }
+            <button
+                class="button is-ghost is-icon with-script"
+                type="button"
+                aria-label="Close"
+                on:click=move |_| {
+                    if let Some(seen) = seen {
+                        prefs.close_gap(seen);
                     }
-                >
-                    <Icon glyph=Glyph::Close />
-                </button>
-            </span>
+                }
+            >
+                <Icon glyph=Glyph::Close />
+            </button>
         </div>
     }
     .into_any()

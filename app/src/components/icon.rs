@@ -49,6 +49,8 @@ pub enum Glyph {
     Gap,
     /// Something that cannot be read.
     Unreadable,
+    /// Something that was filled in afterwards.
+    Repaired,
     /// A warning.
     Warning,
     /// A moment or a schedule.
@@ -101,6 +103,7 @@ impl Glyph {
                 "M9.5 1.75H4.25a.75.75 0 0 0-.75.75v11c0 .4.35.75.75.75h7.5c.4 0 .75-.35.75-.75V4.75z\
                  M6.3 6.8a1.75 1.75 0 1 1 2.5 1.6c-.5.3-.8.6-.8 1.2M8 11.9v.01"
             }
+            Self::Repaired => "M8 2v7.5M4.75 6.5 8 9.75l3.25-3.25M2.5 10.5v3h11v-3",
             Self::Warning => "M8 2.5l6 10.8H2zM8 6.4v3.2M8 11.4v.01",
             Self::Clock => {
                 "M8 2.25a5.75 5.75 0 1 1 0 11.5 5.75 5.75 0 0 1 0-11.5zM8 4.75V8l2.25 1.5"

@@ -18,6 +18,7 @@ pub mod meter;
 pub mod note;
 pub mod priority_bar;
 pub mod rail;
+pub mod repaired;
 pub mod search_box;
 pub mod sparkline;
 pub mod state_badge;

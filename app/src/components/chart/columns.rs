@@ -1,7 +1,8 @@
 //! Outcomes of ten seconds gathered into columns of a minute or so.
 
 use super::scale::Window;
-use model::{Outcomes, Timestamp};
+use crate::components::gaps::{is_mended, touches};
+use model::{Gap, GapCause, Outcomes, Timestamp};
 
 /// Length of one element of `Overview::outcomes`.
 pub const STRETCH_SECONDS: f64 = 10.0;
@@ -83,6 +84,42 @@ pub fn columns(start: Timestamp, outcomes: &[Outcomes], seconds: i64) -> Vec<Col
         .collect()
 }
 
+/// Tells stretches in which nothing can be drawn from those in which only
+/// something is missing: single workers lost events there while the others
+/// were heard. Returns the outcomes with gaps of the first kind only, and the
+/// stretches of the second kind.
+pub fn split(
+    start: Timestamp,
+    outcomes: &[Outcomes],
+    known: &[Gap],
+) -> (Vec<Outcomes>, Vec<Window>) {
+    let mut partial = vec![Outcomes::default(); outcomes.len()];
+    let mut whole = outcomes.to_vec();
+    for (index, (stretch, partial)) in whole.iter_mut().zip(&mut partial).enumerate() {
+        if !stretch.is_gap {
+            continue;
+        }
+        let begin = Timestamp(start.0.saturating_add(index as i64 * STRETCH_MICROS));
+        let end = Timestamp(begin.0.saturating_add(STRETCH_MICROS));
+        let mut touching = known
+            .iter()
+            .filter(|gap| touches(gap, begin, end))
+            .peekable();
+        let is_partial = match touching.peek() {
+            // Its gap is too old to be told; what came speaks for itself.
+            None => stretch.succeeded + stretch.failed + stretch.retried + stretch.revoked > 0,
+            Some(_) => {
+                let mut causes = touching.clone().map(|gap| gap.cause);
+                causes.all(|cause| cause == GapCause::EventsMissed)
+            }
+        };
+        stretch.is_gap = !is_partial;
+        let is_mended = touching.peek().is_some() && touching.all(is_mended);
+        partial.is_gap = is_partial && !is_mended;
+    }
+    (whole, gaps(start, &partial))
+}
+
 /// Returns the stretches of time in which events were missed.
 pub fn gaps(start: Timestamp, outcomes: &[Outcomes]) -> Vec<Window> {
     let mut gaps: Vec<Window> = Vec::new();
@@ -135,6 +172,42 @@ mod tests {
         assert_eq!(columns[0].rates.map(|r| r.succeeded), Some(2.0));
         let lost = super::columns(Timestamp(0), &[stretch(0, true)], 60);
         assert_eq!(lost[0].rates, None);
+    }
+
+    fn gap(cause: GapCause, start: i64, end: i64, recovered: u64) -> Gap {
+        Gap {
+            start: Timestamp(start * 1_000_000),
+            end: Some(Timestamp(end * 1_000_000)),
+            cause,
+            worker: None,
+            missed: Some(4),
+            recovered,
+        }
+    }
+
+    #[test]
+    fn what_single_workers_lost_leaves_something_to_draw() {
+        let stretches = [stretch(9, true); 6];
+        let known = [
+            gap(GapCause::EventsMissed, 0, 15, 0),
+            gap(GapCause::ConnectionLost, 21, 25, 0),
+            gap(GapCause::EventsMissed, 33, 38, 4),
+        ];
+        let (whole, partial) = split(Timestamp(0), &stretches, &known);
+        let is_gap: Vec<bool> = whole.iter().map(|stretch| stretch.is_gap).collect();
+        assert_eq!(is_gap, [false, false, true, false, false, false]);
+        let partial: Vec<(i64, i64)> = partial
+            .iter()
+            .map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000))
+            .collect();
+        // The fourth was mended; of the last two no gap is told any more.
+        assert_eq!(partial, [(0, 20), (40, 60)]);
+        let silent = Outcomes {
+            is_gap: true,
+            ..Outcomes::default()
+        };
+        let (whole, partial) = split(Timestamp(0), &[silent], &[]);
+        assert!(whole[0].is_gap && partial.is_empty());
     }
 
     #[test]

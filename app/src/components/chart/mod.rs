@@ -8,7 +8,7 @@ mod line;
 mod outcomes;
 mod scale;
 
-pub use columns::{Column, Rates, STRETCH_SECONDS, columns, gaps};
+pub use columns::{Column, Rates, STRETCH_SECONDS, columns, gaps, split};
 pub use line::{Line, LineChart, whole};
 pub use outcomes::OutcomeChart;
 pub use scale::Window;

@@ -2,13 +2,13 @@
 //! bars on a scale of its own, for three percent vanish under ninety-seven.
 
 use super::{
-    columns::{Column, columns, gaps},
+    columns::{Column, columns, gaps, split},
     frame::{self, EndLabel, Hatch, HatchKind},
     scale::{Window, round_top},
 };
 use crate::{
     components::{
-        gaps::{is_mended, lost, recovered, touches},
+        gaps::{lost, recovered, touches},
         state_badge::StateGlyph,
     },
     format,
@@ -105,13 +105,13 @@ pub fn OutcomeChart(
 
 impl Picture {
     fn new(start: Timestamp, outcomes: &[Outcomes], known: &[Gap]) -> Self {
-        let bars = columns(start, outcomes, BAR_SECONDS);
+        let (outcomes, mut partial) = split(start, outcomes, known);
+        let bars = columns(start, &outcomes, BAR_SECONDS);
         let end = bars.last().map_or(start, |column| column.end);
         let window = Window::before(end, SPAN_SECONDS);
         let first = bars.first().map(|column| column.start);
         let mut hatches: Vec<Hatch> = Hatch::unwatched(window, first).into_iter().collect();
-        let mut missed = gaps(start, outcomes);
-        let mut partial = partial(window, &missed, known);
+        let mut missed = gaps(start, &outcomes);
         // Words of several gaps would overlap: the newest gap has them.
         let newest = missed.iter().chain(&partial).map(|gap| gap.end).max();
         let hatch = |kind: HatchKind| {
@@ -121,6 +121,18 @@ impl Picture {
                 kind,
             }
         };
+        // Beside a gap that stands at the left there is no room for two.
+        let is_near = |gap: &Window| {
+            hatches.iter().any(|h| {
+                window.percent(gap.start) > 80.0
+                    && window.percent(gap.start) - window.percent(h.window.end) < 30.0
+            })
+        };
+        if missed.iter().chain(&partial).any(is_near) {
+            for hatch in &mut hatches {
+                hatch.words = None;
+            }
+        }
         hatches.extend(partial.drain(..).map(hatch(HatchKind::Partial)));
         hatches.extend(missed.drain(..).map(hatch(HatchKind::Missed)));
         let in_window = known
@@ -128,7 +140,7 @@ impl Picture {
             .filter(|gap| touches(gap, window.start, window.end));
         Self {
             window,
-            points: columns(start, outcomes, POINT_SECONDS),
+            points: columns(start, &outcomes, POINT_SECONDS),
             has_revoked: outcomes.iter().any(|stretch| stretch.revoked > 0),
             known: in_window.cloned().collect(),
             bars,
@@ -153,39 +165,16 @@ impl Picture {
     }
 }
 
-/// Returns the stretches in which some events were missed and others came,
-/// so that there is something to draw. Those that touch are one.
-fn partial(window: Window, missed: &[Window], known: &[Gap]) -> Vec<Window> {
-    let is_whole = |gap: &&Gap| !missed.iter().any(|m| touches(gap, m.start, m.end));
-    let mut stretches: Vec<Window> = known
-        .iter()
-        .filter(|gap| touches(gap, window.start, window.end) && !is_mended(gap))
-        .filter(is_whole)
-        .map(|gap| Window {
-            start: gap.start.max(window.start),
-            end: gap.end.unwrap_or(window.end).min(window.end),
-        })
-        .collect();
-    stretches.sort_by_key(|stretch| stretch.start);
-    let mut merged: Vec<Window> = Vec::new();
-    for stretch in stretches {
-        match merged.last_mut() {
-            Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
-            _ => merged.push(stretch),
-        }
-    }
-    merged
-}
-
 /// What is written beside a gap.
 fn missed_words(gap: Window, end: Timestamp, known: &[Gap], kind: HatchKind) -> String {
-    if gap.end == end && kind == HatchKind::Missed {
-        return "no events".to_owned();
-    }
     let touching: Vec<&Gap> = known
         .iter()
         .filter(|known| touches(known, gap.start, gap.end))
         .collect();
+    let is_over = !touching.is_empty() && touching.iter().all(|known| known.end.is_some());
+    if gap.end == end && kind == HatchKind::Missed && !is_over {
+        return "no events".to_owned();
+    }
     match touching.as_slice() {
         [] => "events missed".to_owned(),
         [one] => lost(one).to_lowercase(),
@@ -426,23 +415,30 @@ mod tests {
         assert_eq!(words, Some("1,312 messages missed"));
     }
 
-    #[test]
-    fn what_one_worker_lost_is_hatched_over_what_the_others_told() {
-        let known = |start: i64, end: i64, worker: &str| Gap {
+    fn missed_by(worker: &str, start: i64, end: i64) -> Gap {
+        Gap {
             start: Timestamp(start * 1_000_000),
             end: Some(Timestamp(end * 1_000_000)),
             cause: GapCause::EventsMissed,
             worker: Some(worker.into()),
             missed: Some(12),
             recovered: 3,
-        };
-        let one = known(1_000, 1_100, "celery@a");
-        let picture = Picture::new(Timestamp(0), &hour(), std::slice::from_ref(&one));
+        }
+    }
+
+    #[test]
+    fn what_one_worker_lost_is_hatched_over_what_the_others_told() {
+        let mut outcomes = hour();
+        for stretch in &mut outcomes[100..111] {
+            stretch.is_gap = true;
+        }
+        let one = missed_by("celery@a", 1_000, 1_100);
+        let picture = Picture::new(Timestamp(0), &outcomes, std::slice::from_ref(&one));
         let hatch = &picture.hatches[0];
         assert_eq!(hatch.kind, HatchKind::Partial);
         assert_eq!(
             (hatch.window.start, hatch.window.end),
-            (one.start, Timestamp(1_100_000_000))
+            (one.start, Timestamp(1_110_000_000))
         );
         assert_eq!(hatch.words.as_deref(), Some("12 task starts missed"));
         assert!(picture.points.iter().all(|column| column.rates.is_some()));
@@ -450,35 +446,36 @@ mod tests {
             told(&one),
             "12 task starts missed, celery@a. 3 of them recovered from other sources."
         );
-
-        let both = [one, known(1_050, 1_200, "celery@b")];
-        let picture = Picture::new(Timestamp(0), &hour(), &both);
+        let both = [one, missed_by("celery@b", 1_050, 1_100)];
+        let picture = Picture::new(Timestamp(0), &outcomes, &both);
         assert_eq!(picture.hatches.len(), 1);
         assert_eq!(picture.hatches[0].words.as_deref(), Some("2 gaps"));
     }
 
     #[test]
-    fn a_gap_that_was_mended_is_not_hatched() {
-        let mended = Gap {
-            start: Timestamp(1_000_000_000),
-            end: Some(Timestamp(1_100_000_000)),
-            cause: GapCause::EventsMissed,
-            worker: None,
-            missed: Some(3),
-            recovered: 3,
+    fn a_gap_that_is_over_does_not_say_that_no_events_come() {
+        let mut outcomes = hour();
+        outcomes[359].is_gap = true;
+        let over = Gap {
+            cause: GapCause::ConnectionLost,
+            missed: None,
+            ..missed_by("celery@a", 3_591, 3_592)
         };
-        assert!(
-            Picture::new(Timestamp(0), &hour(), &[mended])
-                .hatches
-                .is_empty()
-        );
+        let picture = Picture::new(Timestamp(0), &outcomes, &[over]);
+        assert_eq!(picture.hatches[0].words.as_deref(), Some("events missed"));
     }
 
     #[test]
     fn a_gap_that_lasts_says_that_no_events_come() {
         let mut outcomes = hour();
         outcomes[359].is_gap = true;
-        let picture = Picture::new(Timestamp(0), &outcomes, &[]);
+        let lasting = Gap {
+            end: None,
+            cause: GapCause::BrokerDown,
+            missed: None,
+            ..missed_by("celery@a", 3_592, 0)
+        };
+        let picture = Picture::new(Timestamp(0), &outcomes, &[lasting]);
         assert_eq!(picture.hatches[0].words.as_deref(), Some("no events"));
     }
 

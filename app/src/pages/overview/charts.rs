@@ -3,7 +3,7 @@
 use crate::{
     components::{
         card::Card,
-        chart::{Line, LineChart, OutcomeChart, STRETCH_SECONDS, Window, gaps, whole},
+        chart::{Line, LineChart, OutcomeChart, STRETCH_SECONDS, Window, gaps, split, whole},
         gaps::LossSum,
         state_badge::StateGlyph,
     },
@@ -11,10 +11,20 @@ use crate::{
     live::Live,
 };
 use leptos::prelude::*;
-use model::{Overview, TaskState, Timestamp};
+use model::{Gap, Overview, TaskState, Timestamp};
 
 const HOUR_SECONDS: f64 = 3_600.0;
 const MINUTE_SECONDS: f64 = 60.0;
+
+/// The gaps that are told with every frame.
+fn known_gaps() -> Memo<Vec<Gap>> {
+    let live = Live::of_page();
+    Memo::new(move |_| {
+        live.pulse
+            .with(|pulse| pulse.as_ref().map(|pulse| pulse.gaps.clone()))
+            .unwrap_or_default()
+    })
+}
 
 /// Tasks by outcome.
 #[component]
@@ -22,14 +32,9 @@ pub(super) fn OutcomeCard(
     /// What the page shows.
     overview: Signal<Overview>,
 ) -> impl IntoView {
-    let live = Live::of_page();
     let outcomes = Memo::new(move |_| overview.with(|overview| overview.outcomes.clone()));
     let start = Memo::new(move |_| overview.with(|overview| overview.outcomes_start));
-    let gaps = Memo::new(move |_| {
-        live.pulse
-            .with(|pulse| pulse.as_ref().map(|pulse| pulse.gaps.clone()))
-            .unwrap_or_default()
-    });
+    let gaps = known_gaps();
     let has_revoked =
         Memo::new(move |_| outcomes.with(|outcomes| outcomes.iter().any(|o| o.revoked > 0)));
     let legend = move || {
@@ -75,11 +80,20 @@ pub(super) fn TrendCards(
     /// What the page shows.
     overview: Signal<Overview>,
 ) -> impl IntoView {
+    let known = known_gaps();
+    // What single workers lost leaves a percentile of all the others.
+    let silent = Memo::new(move |_| {
+        overview.with(|overview| {
+            let start = overview.outcomes_start;
+            let (outcomes, _) = known.with(|known| split(start, &overview.outcomes, known));
+            gaps(start, &outcomes)
+        })
+    });
     let runtime = Memo::new(move |_| {
-        overview.with(|overview| minutes(overview, &overview.runtime_trend, "p95"))
+        overview.with(|overview| minutes(overview, &overview.runtime_trend, silent.get()))
     });
     let wait = Memo::new(move |_| {
-        overview.with(|overview| minutes(overview, &overview.wait_trend, "p95"))
+        overview.with(|overview| minutes(overview, &overview.wait_trend, silent.get()))
     });
     let depth =
         Memo::new(move |_| overview.with(|o| Line::of_polls(&o.queued_trend, o.queued, end(o))));
@@ -109,7 +123,7 @@ fn end(overview: &Overview) -> Timestamp {
 }
 
 /// A trend by whole minutes; the last one ended at the last full minute.
-fn minutes(overview: &Overview, trend: &[Option<f32>], name: &str) -> Line {
+fn minutes(overview: &Overview, trend: &[Option<f32>], gaps: Vec<Window>) -> Line {
     const MINUTE_MICROS: i64 = 60_000_000;
     let end = end(overview);
     let last = Timestamp(end.0.div_euclid(MINUTE_MICROS) * MINUTE_MICROS);
@@ -122,7 +136,7 @@ fn minutes(overview: &Overview, trend: &[Option<f32>], name: &str) -> Line {
     Line {
         window: Window::before(end, HOUR_SECONDS),
         points,
-        gaps: gaps(overview.outcomes_start, &overview.outcomes),
-        name: name.to_owned(),
+        gaps,
+        name: "p95".to_owned(),
     }
 }

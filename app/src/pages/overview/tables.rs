@@ -5,6 +5,8 @@ use crate::{
         card::Card,
         empty::{Empty, StaleRow},
         fit,
+        gaps::{GapMark, missing_signal},
+        repaired::RepairedMark,
         tabs::{Choice, Switch},
         task_name::TaskName,
         time::{Precision, Time},
@@ -117,6 +119,7 @@ fn failure_row(task: &TaskSummary, budget: RwSignal<usize>) -> AnyView {
                 <a href=links::task(&task.id)>
                     <TaskName name=task.name.clone() budget />
                 </a>
+                <RepairedMark is_repaired=task.is_repaired />
             </td>
             <td class="col-exception" title=task.exception.clone()>
                 <span class="exception-kind">{kind.to_owned()}</span>
@@ -188,12 +191,17 @@ pub(super) fn TypeCard(
             choice("Slowest", "/?types=slowest", is_slowest.get()),
         ]
     });
+    let missing = missing_signal(300.0);
     view! {
         <Card
             title=title
             caption="last 5 min"
             actions=Box::new(move || {
-                view! { <Switch label="Order of task types" choices /> }.into_any()
+                view! {
+                    <GapMark why=missing />
+                    <Switch label="Order of task types" choices />
+                }
+                    .into_any()
             })
         >
             <StaleRow />

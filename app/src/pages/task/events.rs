@@ -30,7 +30,12 @@ pub(super) fn Events(task: Signal<TaskDetail>) -> impl IntoView {
         task.with(|task| lines(task, &clock))
     });
     let caption = Memo::new(move |_| {
-        lines.with(|lines| format!("{}, newest first, sender’s clock", lines.len()))
+        // Times of repaired steps stand here too, so that the story is whole.
+        let source = match task.with(|task| task.summary.is_repaired) {
+            true => "sender’s clock, some steps not from events",
+            false => "sender’s clock",
+        };
+        lines.with(|lines| format!("{}, newest first, {source}", lines.len()))
     });
     let line = |line: Line| {
         view! {

@@ -13,6 +13,8 @@ use crate::{
         copy::CopyButton,
         empty::{Empty, ErrorNote, Skeleton, StaleRow},
         icon::{Glyph, Icon},
+        note::Note,
+        repaired::{RepairedMark, repair_words},
         state_badge::StateBadge,
         task_name::TaskName,
     },
@@ -98,6 +100,7 @@ fn Detail(first: Box<TaskDetail>, id: TaskId, data: RwSignal<Option<Shown>>) -> 
     view! {
         <Head task />
         <StaleRow />
+        <Caveats task />
         <summary::Summary task />
         <timeline::Timeline task />
         <div class="task-columns">
@@ -125,6 +128,9 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
     let (copied, shown) = (id.to_string(), id.to_string());
     let name = Memo::new(move |_| task.with(|task| task.summary.name.clone()));
     let state = Memo::new(move |_| task.with(|task| task.summary.state.clone()));
+    let is_repaired = Memo::new(move |_| task.with(|task| task.summary.is_repaired));
+    let is_long =
+        Memo::new(move |_| task.with(|task| task.summary.usual_runtime_seconds.is_some()));
     let age = Memo::new(move |_| task.with(|task| age(task, live.now.get())));
     let address = Signal::derive(|| window().location().href().unwrap_or_default());
     view! {
@@ -139,7 +145,10 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
                 <TaskName name=name budget=WHOLE_NAME />
             </h1>
             <StateBadge state=state />
-            <span class="page-caption">{move || age.get()}</span>
+            <RepairedMark is_repaired />
+            <span class="page-caption" class:tone-warn=move || is_long.get()>
+                {move || age.get()}
+            </span>
             <div class="page-actions">
                 <CopyButton text=address label="Copy link" is_labelled=true />
                 {move || {
@@ -158,6 +167,39 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
     .into_any()
 }
 
+/// What is unusual about how the task ended, or how it is known.
+#[component]
+fn Caveats(task: Signal<TaskDetail>) -> impl IntoView {
+    let caveats = Memo::new(move |_| task.with(caveats));
+    move || {
+        let caveats = caveats.get().into_iter();
+        caveats
+            .map(|words| view! { <Note class="task-note">{words}</Note> })
+            .collect_view()
+    }
+}
+
+fn caveats(task: &TaskDetail) -> Vec<String> {
+    let mut caveats = Vec::new();
+    match task.summary.state {
+        TaskState::Orphaned => {
+            let reason = task.attempts.last().and_then(|last| last.reason.as_deref());
+            caveats.push(match reason {
+                Some(reason) => format!("The worker process that ran it is gone: {reason}."),
+                None => "The worker process that ran it is gone. It runs again if the broker delivers its message again (acks_late), else it is lost.".to_owned(),
+            });
+        }
+        TaskState::Unknown => caveats.push(
+            "It ended unseen: its worker does not have it any more, and no result is kept. Whether it succeeded nobody can tell.".to_owned(),
+        ),
+        _ => {}
+    }
+    if task.summary.is_repaired {
+        caveats.push(repair_words(&task.sources));
+    }
+    caveats
+}
+
 /// Returns how long ago the task came into its state, and how long that took.
 fn age(task: &TaskDetail, now: Timestamp) -> String {
     let row = &task.summary;
@@ -172,9 +214,14 @@ fn age(task: &TaskDetail, now: Timestamp) -> String {
             (_, Some(received)) => format!("waiting in the worker for {}", since(received)),
             _ => String::new(),
         },
-        state if state.is_running() => match row.started {
-            Some(started) => format!("running for {}", since(started)),
-            None => String::new(),
+        state if state.is_running() => match (row.started, row.usual_runtime_seconds) {
+            (Some(started), Some(usual)) => format!(
+                "running for {}, usually under {}",
+                since(started),
+                format::duration(usual)
+            ),
+            (Some(started), None) => format!("running for {}", since(started)),
+            (None, _) => String::new(),
         },
         _ => {
             let Some(ended) = row.finished.or(task.timestamp) else {
@@ -246,4 +293,45 @@ fn Unknown(id: TaskId) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        timeline::tests::{attempt, task},
+        *,
+    };
+    use model::Source;
+
+    #[test]
+    fn a_task_that_runs_for_long_says_what_is_usual() {
+        let mut detail = task(vec![attempt(0.0, TaskState::Started)]);
+        detail.summary.started = Some(Timestamp(0));
+        let now = Timestamp(243_000_000);
+        assert_eq!(age(&detail, now), "running for 4 m 3 s");
+        detail.summary.usual_runtime_seconds = Some(12.0);
+        assert_eq!(
+            age(&detail, now),
+            "running for 4 m 3 s, usually under 12.0 s"
+        );
+    }
+
+    #[test]
+    fn an_orphan_says_what_becomes_of_it() {
+        let mut orphan = attempt(0.0, TaskState::Orphaned);
+        orphan.reason = Some("redelivery expected".to_owned());
+        let mut detail = task(vec![orphan]);
+        detail.summary.state = TaskState::Orphaned;
+        assert_eq!(
+            caveats(&detail),
+            ["The worker process that ran it is gone: redelivery expected."]
+        );
+        detail.summary.state = TaskState::Success;
+        detail.summary.is_repaired = true;
+        detail.sources = vec![Source::Event, Source::Result];
+        assert_eq!(
+            caveats(&detail),
+            ["Filled in from the result backend: its events were missed."]
+        );
+    }
 }

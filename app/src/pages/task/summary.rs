@@ -4,6 +4,7 @@ use crate::{
     components::{
         card::Card,
         facts::{Fact, FactList, Facts},
+        repaired::source_names,
         time::Time,
     },
     format::{short_id, thousands},
@@ -120,6 +121,12 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
             None => unknown(),
         })
     };
+    let sources = move || {
+        task.with(|task| match task.sources.as_slice() {
+            [] => unknown(),
+            sources => source_names(sources).into_any(),
+        })
+    };
     view! {
         <Card title="Fields">
             <FactList>
@@ -133,6 +140,7 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
                 <Fact label="Parent">{parent}</Fact>
                 <Fact label="Last event">{row(|task| task.timestamp)}</Fact>
                 <Fact label="Logical clock">{clock}</Fact>
+                <Fact label="Known from">{sources}</Fact>
             </FactList>
         </Card>
     }

@@ -2,11 +2,13 @@
 
 use crate::{
     components::{
+        icon::{Glyph, Icon},
+        repaired::RepairedMark,
         state_badge::{StateBadge, StateWord},
         task_name::{DEFAULT_BUDGET, TaskName},
         time::{Duration, Elapsed, Precision, Time},
     },
-    format::{short_id, short_worker},
+    format::{duration, short_id, short_worker},
     links,
 };
 use leptos::{ev, prelude::*};
@@ -64,6 +66,7 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
     let (whole_id, id_text) = (id.to_string(), short_id(id.as_str()));
     let card_id = id_text.clone();
 
+    let is_repaired = Memo::new(move |_| row.with(|row| row.is_repaired));
     let state = Memo::new(move |_| row.with(|row| row.state.clone()));
     let name = Memo::new(move |_| row.with(|row| row.name.clone()));
     let queue = Memo::new(move |_| row.with(|row| row.queue.clone()));
@@ -112,6 +115,7 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
                 <a href=href data-row>
                     <TaskName name=name budget=budget />
                 </a>
+                <RepairedMark is_repaired />
             </td>
             <td class="col-id">
                 <span title=whole_id>{id_text}</span>
@@ -189,11 +193,26 @@ fn Run(row: RwSignal<TaskSummary>, state: Memo<TaskState>) -> impl IntoView {
     let running =
         Memo::new(move |_| row.with(|row| row.started.filter(|_| row.state.is_running())));
     let ran = Memo::new(move |_| row.with(|row| row.runtime_seconds));
+    let usual = Memo::new(move |_| row.with(|row| row.usual_runtime_seconds));
     let is_failure = move || state.with(|state| *state == TaskState::Failure);
     let is_waiting = move || state.with(|state| *state == TaskState::Received);
     move || match running.get() {
         Some(since) => view! {
-            <span class="run-live">
+            <span
+                class="run-live"
+                class:is-long=move || usual.get().is_some()
+                title=move || usual.get().map(usually)
+            >
+                {move || {
+                    usual
+                        .get()
+                        .map(|seconds| {
+                            view! {
+                                <Icon glyph=Glyph::Clock />
+                                <span class="visually-hidden">{usually(seconds)} ": "</span>
+                            }
+                        })
+                }}
                 <Elapsed since=since />
             </span>
         }
@@ -206,6 +225,11 @@ fn Run(row: RwSignal<TaskSummary>, state: Memo<TaskState>) -> impl IntoView {
         }
         .into_any(),
     }
+}
+
+/// What a task that runs for long is measured by.
+fn usually(seconds: f64) -> String {
+    format!("Usually under {}", duration(seconds))
 }
 
 /// Marks a row that changed. Two classes with the same look take turns, since

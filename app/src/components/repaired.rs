@@ -1,0 +1,75 @@
+//! The mark on tasks that are known from more than their events.
+
+use super::icon::{Glyph, Icon};
+use leptos::prelude::*;
+use model::Source;
+
+/// Why a row is marked, where its sources are not at hand.
+const WHY: &str =
+    "Filled in from the result backend, a worker’s answer or a message: its events were missed";
+
+/// A discreet mark; nothing where everything came with events.
+#[component]
+pub fn RepairedMark(
+    /// Whether something here came from another source.
+    #[prop(into)]
+    is_repaired: Signal<bool>,
+) -> impl IntoView {
+    view! {
+        <Show when=move || is_repaired.get()>
+            <span class="repaired-mark" role="img" aria-label=WHY title=WHY>
+                <Icon glyph=Glyph::Repaired />
+            </span>
+        </Show>
+    }
+    .into_any()
+}
+
+/// Returns what a source is called.
+pub fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Event => "task events",
+        Source::Result => "the result backend",
+        Source::Inspect => "its worker’s answer",
+        Source::Message => "its message",
+    }
+}
+
+/// Returns where knowledge of a task came from: `task events, the result backend`.
+pub fn source_names(sources: &[Source]) -> String {
+    let names: Vec<&str> = sources.iter().map(|source| source_name(*source)).collect();
+    names.join(", ")
+}
+
+/// Returns why a task is marked, as a sentence that names its sources.
+pub fn repair_words(sources: &[Source]) -> String {
+    let others: Vec<Source> = sources
+        .iter()
+        .copied()
+        .filter(|source| *source != Source::Event)
+        .collect();
+    match others.as_slice() {
+        [] => "Some of its events were missed.".to_owned(),
+        others => format!(
+            "Filled in from {}: its events were missed.",
+            source_names(others)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_names_where_it_came_from() {
+        assert_eq!(
+            repair_words(&[Source::Event, Source::Result]),
+            "Filled in from the result backend: its events were missed."
+        );
+        assert_eq!(
+            source_names(&[Source::Inspect, Source::Message]),
+            "its worker’s answer, its message"
+        );
+    }
+}
