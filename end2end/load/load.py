@@ -5,6 +5,10 @@
     load.py burst --events 2000000 --times 5
     load.py memory                    memory of a finished task
     load.py pages                     pages over HTTP with a million tasks, at rest and under load
+    load.py live                      from an event's publication to the table in a browser
+    load.py browsers                  the cost of 50 open live tables
+    load.py growth                    how cost grows; draws figures/growth.svg
+    load.py flower                    Flower 2.2.0 on the same flood
     load.py all                       everything, one after the other
 
 Figures go to target/load/<scenario>.json, a table to the screen. README.md tells what they mean.
@@ -22,12 +26,16 @@ from rig import ROOT, LoadError
 from rig.lab import Options, load_average
 from rig.machine import describe
 from rig.report import write_json
-from scenarios import burst, memory, pages
+from scenarios import browsers, burst, flower, growth, live, memory, pages
 
 SCENARIOS: dict[str, Any] = {
     "burst": (burst, "events at Redis's full speed: loss, delay, CPU"),
     "memory": (memory, "memory of a finished task"),
     "pages": (pages, "pages of tasks over HTTP, at rest and under load"),
+    "live": (live, "from publication to the table in a browser"),
+    "browsers": (browsers, "what many open live tables cost"),
+    "growth": (growth, "how cost grows with tasks, workers, types and browsers"),
+    "flower": (flower, "Flower 2.2.0 on the same flood, and the ratios"),
 }
 
 

@@ -77,6 +77,7 @@ class Flood:
         self.tick = min((EVENTS_PER_BATCH - 1) / per_worker, LONGEST_TICK)
         self.truth = Truth()
         self.events = 0
+        self.heartbeats = 0
         self.messages = 0
         self.bytes = 0
         self.end = start
@@ -111,6 +112,7 @@ class Flood:
                     # Only heartbeats are left once all tasks have ended.
                     if is_complete and len(calendar) < len(self.cluster.workers):
                         break
+                    self.heartbeats += 1
                     yield Message(at, subject.status("heartbeat", at, rng), 1)
                     self.enter(at + HEARTBEAT_SECONDS, BEAT, subject)
                 elif subject.buffer:
@@ -123,6 +125,7 @@ class Flood:
             if worker.buffer:
                 yield self.flush(worker, at)
         for command in self.cluster.beat(at):
+            self.heartbeats += 1
             yield Message(at, command, 1)
 
     def enter(self, at: float, what: int, subject: Task | Worker) -> None:

@@ -1,10 +1,13 @@
 """Bytes as kombu 5.7 publishes them: the envelope of an event message, as a Redis command."""
 
-from base64 import b64encode
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
 from random import Random
+from typing import Any
 
-__all__ = ["Envelope", "quoted", "uuid4"]
+__all__ = ["Envelope", "events_in", "quoted", "uuid4"]
 
 CHANNEL = "/0.celeryev/"
 
@@ -40,3 +43,11 @@ class Envelope:
             self.after_body,
             uuid4(rng).encode(),
         )
+
+
+def events_in(commands: bytes) -> Iterator[dict[str, Any]]:
+    """The events in PUBLISH commands that `Envelope` has written."""
+    # A payload is one line, since JSON escapes line ends; it is the seventh of its command.
+    for payload in commands.split(b"\r\n")[6::7]:
+        body = json.loads(b64decode(json.loads(payload)["body"]))
+        yield from body if isinstance(body, list) else [body]

@@ -67,6 +67,8 @@ class Lab:
     heart: Heart
     truth: Truth = field(default_factory=Truth)
     sent_events: int = 0
+    sent_heartbeats: int = 0
+    """Of the floods' events."""
     first: float = math.inf
     last: float = 0.0
     """Timestamps of the first and the last event of all floods."""
@@ -84,6 +86,7 @@ class Lab:
 
     def count(self, flood: Flood) -> None:
         self.sent_events += flood.events
+        self.sent_heartbeats += flood.heartbeats
         self.truth.add(flood.truth)
         self.first = min(self.first, flood.start)
         self.last = max(self.last, flood.end)

@@ -89,6 +89,12 @@ class Redis(Process):
     def url(self) -> str:
         return f"redis://{HOST}:{self.port}/0"
 
+    def patterns(self) -> int:
+        """How many patterns are subscribed to."""
+        with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            connection.sendall(b"PUBSUB NUMPAT\r\n")
+            return int(connection.recv(64).removeprefix(b":"))
+
     def overruns(self) -> int:
         """How often Redis has closed a subscriber because it did not read fast enough."""
         return self.log.count(OVERRUN)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from flood.flood import Message
@@ -33,6 +33,8 @@ class Sent:
     """When Redis had answered the last command: it has handed all messages out."""
     latest: float = 0.0
     """Seconds that a slice was late, at most."""
+    times: list[float] = field(default_factory=list)
+    """When each slice was given to the kernel."""
 
     @property
     def seconds(self) -> float:
@@ -159,8 +161,9 @@ def send_evenly(port: int, slices: list[tuple[float, bytes, int]], start: float)
             pause = start + due - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
-            else:
-                sent.latest = max(sent.latest, -pause)
+            now = time.monotonic()
+            sent.latest = max(sent.latest, now - start - due)
+            sent.times.append(now)
             publisher.send(data)
             sent.messages += count
         sent.ended = time.monotonic()
@@ -174,6 +177,7 @@ class EvenSender:
     """`send_evenly` in a process of its own, so that whoever measures meanwhile is not held up."""
 
     def __init__(self, port: int, slices: list[tuple[float, bytes, int]], start: float) -> None:
+        self.slices = slices
         self.start = start
         context = multiprocessing.get_context("fork")
         self.inbox, outbox = context.Pipe(duplex=False)
