@@ -47,7 +47,11 @@ def parse() -> argparse.Namespace:
     scenarios.add_parser("all", help="all of them with their defaults")
     for sub in scenarios.choices.values():
         sub.add_argument(
-            "--binary", type=Path, default=ROOT / "target/release/celeriac", metavar="FILE", help="default: the release build"
+            "--binary",
+            type=Path,
+            default=ROOT / "target/release/celeriac",
+            metavar="FILE",
+            help="default: the release build",
         )
         sub.add_argument("--output", type=Path, default=ROOT / "target/load", metavar="DIR", help="for the JSON files")
         sub.add_argument("--seed", type=int, default=1, metavar="N", help="of the flood (default 1)")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from flood.cluster import HEARTBEAT_SECONDS, Client, Cluster, Worker
 from flood.truth import Truth
 from flood.wire import quoted, uuid4
-from flood.work import FEW_NEEDLE, MANY_NEEDLE, TaskType, failure, pick
+from flood.work import FEW_NEEDLE, MANY_NEEDLE, TaskType, failure
 
 FAILED_SHARE = 0.05
 RETRIED_SHARE = 0.02

@@ -6,10 +6,11 @@ import sys
 import venv
 from pathlib import Path
 
+from supervisor.components import HOST, Spec
+
 from rig import ROOT, LoadError
 from rig.http import Browser
 from rig.processes import Process, Redis, free_port
-from supervisor.components import HOST, Spec
 
 VERSION = "2.2.0"
 VENV = ROOT / "target/flower-venv"

@@ -6,8 +6,9 @@ import re
 import time
 from typing import Any
 
-from rig import LoadError
 from supervisor.components import HOST
+
+from rig import LoadError
 
 TIMEOUT_SECONDS = 60.0
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
@@ -49,7 +50,8 @@ class Browser:
 
     def pulse(self) -> dict[str, Any]:
         """What every page shows: totals of events, drops, gaps."""
-        return self.json("/api/v1/snapshot?topic=queues")["pulse"]
+        pulse: dict[str, Any] = self.json("/api/v1/snapshot?topic=queues")["pulse"]
+        return pulse
 
     def metrics(self) -> dict[str, float]:
         """The sum of each family of /metrics."""

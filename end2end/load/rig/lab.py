@@ -174,4 +174,3 @@ def resident(dashboard: Dashboard) -> int:
 
 def load_average() -> float:
     return os.getloadavg()[0]
-

@@ -86,7 +86,9 @@ def one(panel: Panel) -> list[str]:
     def place_y(y: float) -> float:
         return bottom - y / ys[-1] * (bottom - TOP)
 
-    parts = [f'<text x="{LEFT - 36}" y="16" font-size="12" font-weight="600">{escape(panel.title)}, {panel.unit}</text>']
+    parts = [
+        f'<text x="{LEFT - 36}" y="16" font-size="12" font-weight="600">{escape(panel.title)}, {panel.unit}</text>'
+    ]
     for y in ys:
         at = place_y(y)
         parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="{FAINT}"/>')
@@ -104,7 +106,9 @@ def one(panel: Panel) -> list[str]:
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         for x, y in series.known:
             title = f"<title>{escape(series.label)}: {y:,.2f} {panel.unit} at {x:,.0f} {panel.x_label}</title>"
-            parts.append(f'<circle cx="{place_x(x):.1f}" cy="{place_y(y):.1f}" r="2.6" fill="{colour}">{title}</circle>')
+            parts.append(
+                f'<circle cx="{place_x(x):.1f}" cy="{place_y(y):.1f}" r="2.6" fill="{colour}">{title}</circle>'
+            )
         if len(panel.series) > 1:
             parts.append(f'<text x="{at}" y="30" fill="{colour}" font-weight="600">{escape(series.label)}</text>')
             at += 12 + 6.0 * len(series.label)

@@ -6,10 +6,12 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
-from rig import LoadError
 from supervisor.components import HOST, Spec, redis_answers
 from supervisor.process import Component
+
+from rig import LoadError
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -22,7 +24,7 @@ def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def wait_until(what: str, probe: Callable[[], bool], seconds: float = READY_SECONDS, pause: float = 0.02) -> None:
@@ -43,7 +45,7 @@ class Process:
         own = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
         self.component = Component(spec, spec.directory / f"{spec.name}.log", own | (environment or {}))
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.component.start()
         try:
             wait_until(f"{self.component.name} to be ready", self.is_ready)

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from flood.flood import Message
-from rig import LoadError
 from supervisor.components import HOST
 from supervisor.process import die_with_parent
+
+from flood.flood import Message
+from rig import LoadError
 
 WRITE_BYTES = 1 << 20
 SLICE_SECONDS = 0.005
@@ -205,7 +206,7 @@ class EvenSender:
         """The outcome, once all is sent."""
         if not self.inbox.poll(seconds):
             raise LoadError(f"the sender has not ended within {seconds:g} s")
-        outcome = self.inbox.recv()
+        outcome: Sent | LoadError = self.inbox.recv()
         self.process.join()
         if isinstance(outcome, LoadError):
             raise outcome

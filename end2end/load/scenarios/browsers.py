@@ -12,6 +12,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlencode
 
+from supervisor.components import HOST
+from supervisor.process import die_with_parent
+
 from flood.work import MANY_NEEDLE
 from rig import LoadError
 from rig.clock import cpu_seconds, memory_bytes
@@ -20,8 +23,6 @@ from rig.lab import Lab, Options, laboratory, load_average, watched
 from rig.processes import Dashboard
 from rig.report import MEGABYTE, table
 from scenarios.loss import told
-from supervisor.components import HOST
-from supervisor.process import die_with_parent
 
 READY_SECONDS = 30.0
 # Until the first changes have come and the engine has found its pace.
@@ -150,7 +151,12 @@ async def serve(pipe: Connection, port: int, addresses: list[str]) -> None:
     totals = Totals()
     readers = [asyncio.create_task(read(port, address, totals)) for address in addresses]
     loop = asyncio.get_running_loop()
-    loop.add_reader(pipe.fileno(), lambda: (pipe.recv(), pipe.send(totals)))
+
+    def answer() -> None:
+        pipe.recv()
+        pipe.send(totals)
+
+    loop.add_reader(pipe.fileno(), answer)
     try:
         await asyncio.gather(*readers)
         await asyncio.Event().wait()

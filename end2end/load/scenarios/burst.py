@@ -9,6 +9,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from supervisor.components import HOST
+from supervisor.process import die_with_parent
+
 from rig.clock import cpu_seconds, memory_bytes, reset_peak
 from rig.http import Browser
 from rig.lab import LEDGER_SECONDS, Lab, Made, Options, laboratory, load_average, watched
@@ -16,8 +19,6 @@ from rig.processes import Dashboard
 from rig.report import MEGABYTE, table
 from rig.sender import send_all
 from scenarios.loss import told
-from supervisor.components import HOST
-from supervisor.process import die_with_parent
 
 # The last heartbeats before a burst are applied by then.
 BEFORE_SECONDS = 0.3
@@ -142,7 +143,8 @@ def read(outbox: Connection, port: int) -> None:
     """Subscribe, count messages, tell how many there were once none come any more."""
     die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    view = memoryview(bytearray(MEGABYTE))
+    buffer = bytearray(MEGABYTE)
+    view = memoryview(buffer)
     with socket.create_connection((HOST, port)) as connection:
         connection.sendall(b"PSUBSCRIBE /0.celeryev/*\r\n")
         connection.recv(1_000)
@@ -151,7 +153,7 @@ def read(outbox: Connection, port: int) -> None:
         with suppress(TimeoutError):
             while length := connection.recv_into(view[kept:]):
                 end = kept + length
-                count += view.obj.count(MARK, 0, end)
+                count += buffer.count(MARK, 0, end)
                 # A mark may be cut in two: its first part is looked at again with the next read.
                 kept = min(len(MARK) - 1, end)
                 view[:kept] = bytes(view[end - kept : end])

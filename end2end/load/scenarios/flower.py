@@ -32,8 +32,12 @@ MOST_SECONDS = 300.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--events", type=int, default=80_000, metavar="N", help="of a burst at full speed (default 80000)")
-    parser.add_argument("--rate", type=float, default=5_000, metavar="R", help="events a second otherwise (default 5000)")
+    parser.add_argument(
+        "--events", type=int, default=80_000, metavar="N", help="of a burst at full speed (default 80000)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=5_000, metavar="R", help="events a second otherwise (default 5000)"
+    )
     parser.add_argument("--tasks", type=int, default=50_000, metavar="N", help="that come at this rate (default 50000)")
 
 

@@ -73,9 +73,7 @@ def by_browsers(options: Options, arguments: argparse.Namespace) -> list[dict[st
     """Live tables on one dashboard."""
     with laboratory(options) as lab, watched(lab, room_for(arguments.tasks)) as (dashboard, browser):
         filled(lab, dashboard, browser, arguments.tasks)
-        return [
-            browsers.one(lab, dashboard, browser, count, arguments.rate, arguments.seconds) for count in BROWSERS
-        ]
+        return [browsers.one(lab, dashboard, browser, count, arguments.rate, arguments.seconds) for count in BROWSERS]
 
 
 def filled(lab: Lab, dashboard: Dashboard, browser: Browser, tasks: int) -> dict[str, Any]:
@@ -145,9 +143,7 @@ def picture(figures: dict[str, Any]) -> str:
             Panel("Resident memory", text, "MB", series(rows, rows, memory="resident_mb"))
             for rows, text in work.items()
         ),
-        Panel(
-            "Resident memory", "browsers", "MB", series("browsers", "browsers", memory="resident_mb"), False
-        ),
+        Panel("Resident memory", "browsers", "MB", series("browsers", "browsers", memory="resident_mb"), False),
         Panel(
             "A page, 95th percentile",
             "tasks in memory",
@@ -163,8 +159,6 @@ def picture(figures: dict[str, Any]) -> str:
             )
             for rows, text in work.items()
         ),
-        Panel(
-            "Sent to all browsers", "browsers", "KB/s", series("browsers", "browsers", sent="kb_per_s"), False
-        ),
+        Panel("Sent to all browsers", "browsers", "KB/s", series("browsers", "browsers", sent="kb_per_s"), False),
     ]
     return draw(panels, columns=4)

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from supervisor.process import die_with_parent
+
 from flood.wire import events_in
 from rig import END2END, LoadError
 from rig.clock import cpu_seconds
@@ -18,7 +20,6 @@ from rig.lab import Options, laboratory, load_average, watched
 from rig.report import percentile, table
 from rig.sender import EvenSender, Sent
 from scenarios.loss import told
-from supervisor.process import die_with_parent
 
 SCRIPT = END2END / "load/browser/watch.mjs"
 READY_SECONDS = 90.0

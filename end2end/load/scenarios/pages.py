@@ -40,7 +40,9 @@ class Question:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=1_000_000, metavar="N", help="finished tasks (default 1000000)")
-    parser.add_argument("--rate", type=float, default=20_000, metavar="R", help="events a second meanwhile; 0: only rest")
+    parser.add_argument(
+        "--rate", type=float, default=20_000, metavar="R", help="events a second meanwhile; 0: only rest"
+    )
     parser.add_argument("--samples", type=int, default=100, metavar="N", help="of each page (default 100)")
     parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="for each page at most (default 2)")
 
@@ -118,7 +120,8 @@ def ask_all(
 def time_needed(idle: list[dict[str, Any]], arguments: argparse.Namespace) -> float:
     """Seconds to ask for everything once more, when it takes longer than at rest."""
     at_least = (WARM_UP + LEAST_SAMPLES) * SLOWER / 1e3
-    return sum(max(arguments.seconds, row["p50"] * at_least) for row in idle) + 3.0
+    seconds: float = sum(max(arguments.seconds, row["p50"] * at_least) for row in idle)
+    return seconds + 3.0
 
 
 def ask(browser: Browser, question: Question, arguments: argparse.Namespace, is_checked: bool) -> dict[str, Any]:
@@ -172,5 +175,3 @@ def groups(figures: dict[str, Any]) -> list[dict[str, Any]]:
 def lock_waits(browser: Browser) -> dict[str, float]:
     """What the dashboard tells of waits for its lock; nothing from binaries that do not."""
     return {name: value for name, value in browser.metrics().items() if name.startswith("celeriac_lock_")}
-
-

@@ -23,10 +23,11 @@ from flood.work import FEW_NEEDLE, MANY_NEEDLE, NO_NEEDLE, task_types
 
 RATE = 20_000.0
 COMMON = {"hostname", "utcoffset", "pid", "clock", "timestamp", "type"}
-SENT = {"uuid", "name", "args", "kwargs", "root_id", "parent_id", "retries", "eta", "expires", "queue", "exchange", "routing_key"}
+DEPARTURE = {"queue", "exchange", "routing_key"}
+ARRIVAL = {"uuid", "name", "args", "kwargs", "root_id", "parent_id", "retries", "eta", "expires"}
 FIELDS = {
-    "task-sent": SENT,
-    "task-received": SENT - {"queue", "exchange", "routing_key"},
+    "task-sent": ARRIVAL | DEPARTURE,
+    "task-received": ARRIVAL,
     "task-started": {"uuid"},
     "task-succeeded": {"uuid", "result", "runtime"},
     "task-failed": {"uuid", "exception", "traceback"},
