@@ -78,7 +78,8 @@ def run(name: str, arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     arguments = parse()
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         if not arguments.binary.is_file():
             raise LoadError(f"there is no {arguments.binary}; build it with `make build` or name one with --binary")

@@ -11,6 +11,7 @@ from supervisor.components import HOST
 from rig import LoadError
 
 TIMEOUT_SECONDS = 60.0
+FAMILY = re.compile(r"^# TYPE (\S+) (?:counter|gauge)$", re.MULTILINE)
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
 
 
@@ -54,8 +55,9 @@ class Browser:
         return pulse
 
     def metrics(self) -> dict[str, float]:
-        """The sum of each family of /metrics."""
-        sums: dict[str, float] = {}
-        for name, value in SAMPLE.findall(self.get("/metrics").decode()):
+        """The sum of each family of /metrics; zero for one without samples."""
+        text = self.get("/metrics").decode()
+        sums: dict[str, float] = dict.fromkeys(FAMILY.findall(text), 0.0)
+        for name, value in SAMPLE.findall(text):
             sums[name] = sums.get(name, 0.0) + float(value)
         return sums

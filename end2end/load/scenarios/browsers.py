@@ -44,7 +44,7 @@ def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
         rows = [
             one(lab, dashboard, browser, count, arguments.rate, arguments.seconds) for count in (0, arguments.count)
         ]
-        figures = {"rate": arguments.rate, "tasks": arguments.tasks, "rows": rows, "told": told(browser)}
+        figures = {"rate": arguments.rate, "tasks": arguments.tasks, "rows": rows, "told": told(lab, browser)}
     print(f"{arguments.rate:,.0f} events a second, {arguments.tasks:,} tasks in memory\n{table(rows)}")
     return figures
 

@@ -86,15 +86,10 @@ def summary(lab: Lab, browser: Browser, runs: list[dict[str, Any]]) -> dict[str,
     """All bursts together, and whether what is missing is what the dashboard says."""
     if any(run["lost"] for run in runs):
         time.sleep(LEDGER_SECONDS)
-    words = told(browser)
-    lost = lab.published - words["applied_events"]
     return {
         "runs": len(runs),
         "runs_without_loss": sum(run["lost"] == 0 for run in runs),
-        "published": lab.published,
-        **words,
-        "lost": lost,
-        "lost_is_told": lost == 0 or lost == words["missed_events"],
+        **told(lab, browser),
         "behind_s_max": max(run["behind_s"] for run in runs),
         "events_per_cpu_s": round(sum(run["applied"] for run in runs) / sum(run["cpu_s"] for run in runs)),
     }

@@ -64,7 +64,7 @@ def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
             row = {"page": title} | delays(sender, sent, seen, only)
             row["dashboard_cpu_percent"] = used / (sent.ended - sent.began) * 100
             rows.append(row | {"sender_late_ms": sent.latest * 1e3, "load": load})
-        figures = told(browser) | {"published": lab.published}
+        figures = told(lab, browser)
     print(f"from publication to the table at {arguments.rate:,.0f} events a second (milliseconds)\n{table(rows)}")
     return {"rate": arguments.rate, "pages": rows, "told": figures}
 
