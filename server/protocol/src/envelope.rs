@@ -3,9 +3,11 @@
 
 use crate::{
     DecodeError, DecodeErrorKind,
+    encoding::{self, Encoding},
     json::{self, skip_space, skip_string, skip_value},
 };
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Finds the body of `payload` and appends it to `out` as the sender's
 /// serializer wrote it, base64 and JSON escapes undone.
@@ -97,6 +99,7 @@ fn find_body(payload: &[u8]) -> Result<(usize, usize), DecodeErrorKind> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Envelope {
     pub(crate) content_type: String,
+    pub(crate) content_encoding: String,
     pub(crate) headers: Map<String, Value>,
     pub(crate) properties: Map<String, Value>,
     /// The body as the sender's serializer wrote it; compression is not undone.
@@ -131,47 +134,50 @@ impl Envelope {
             Some(Value::String(text)) => text.into_bytes(),
             _ => return Err(DecodeErrorKind::NoBody.at(payload)),
         };
-        let content_type = match fields.remove("content-type") {
+        let mut name = |key: &str| match fields.remove(key) {
             Some(Value::String(name)) => name,
             _ => String::new(),
         };
         Ok(Self {
-            content_type,
+            content_type: name("content-type"),
+            content_encoding: name("content-encoding"),
             headers,
             properties,
             body,
         })
     }
 
-    /// Reads the content type alone, for a message whose body makes trouble.
-    pub(crate) fn content_type_of(payload: &[u8]) -> Option<String> {
-        match json::parse_value(payload)
-            .ok()?
-            .get_mut("content-type")?
-            .take()
-        {
-            Value::String(name) => Some(name),
+    /// Returns the trouble with the encoding of a message whose body makes
+    /// trouble, if it is one that cannot be read at all.
+    pub(crate) fn unsupported(payload: &[u8]) -> Option<DecodeErrorKind> {
+        let envelope = json::parse_value(payload).ok()?;
+        let name = |key: &str| {
+            envelope
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let encoding = Encoding::named(name("content-type"), name("content-encoding"));
+        match encoding.to_json(b"") {
+            Err(kind @ DecodeErrorKind::UnsupportedContentType(_)) => Some(kind),
             _ => None,
         }
     }
 
-    /// Reads the body, which must be JSON.
-    pub(crate) fn json_body(&self) -> Result<Value, DecodeError> {
-        if let Some(name) = self.headers.get("compression").and_then(Value::as_str) {
-            return Err(DecodeErrorKind::UnsupportedCompression(name.to_owned()).at(&self.body));
-        }
-        json::parse_value(&self.body).map_err(|kind| {
-            match unsupported_content_type(&self.content_type) {
-                Some(kind) => kind,
-                None => kind,
-            }
-            .at(&self.body)
-        })
+    /// Returns the body as JSON text, in Python's dialect if it came as JSON;
+    /// compression is undone.
+    pub(crate) fn json_text(&self) -> Result<Cow<'_, str>, DecodeError> {
+        let encoding = Encoding::named(&self.content_type, &self.content_encoding);
+        let text = match self.headers.get("compression").and_then(Value::as_str) {
+            None => encoding.to_json(&self.body),
+            Some(name) => encoding::decompress(name, &self.body)
+                .and_then(|body| Ok(Cow::Owned(encoding.to_json(&body)?.into_owned()))),
+        };
+        text.map_err(|kind| kind.at(&self.body))
     }
-}
 
-/// Returns the trouble with a content type that is not JSON.
-pub(crate) fn unsupported_content_type(name: &str) -> Option<DecodeErrorKind> {
-    (!name.is_empty() && name != "application/json")
-        .then(|| DecodeErrorKind::UnsupportedContentType(name.to_owned()))
+    /// Reads the body as a value.
+    pub(crate) fn json_body(&self) -> Result<Value, DecodeError> {
+        json::parse_value(self.json_text()?.as_bytes()).map_err(|kind| kind.at(&self.body))
+    }
 }

@@ -55,6 +55,12 @@ pub enum DecodeErrorKind {
     /// It is compressed in a way that this program does not read.
     #[error("compressed as {0}, which is not supported")]
     UnsupportedCompression(String),
+    /// It cannot be unpacked.
+    #[error("the compressed data is damaged: {0}")]
+    Corrupt(String),
+    /// It is larger than [`crate::MAX_BODY_BYTES`], or nested too deeply.
+    #[error("too large or too deeply nested to be shown")]
+    TooLarge,
 }
 
 impl DecodeErrorKind {
@@ -70,6 +76,8 @@ impl DecodeErrorKind {
             Self::TrailingData => "trailing_data",
             Self::UnsupportedContentType(_) => "unsupported_content_type",
             Self::UnsupportedCompression(_) => "unsupported_compression",
+            Self::Corrupt(_) => "corrupt",
+            Self::TooLarge => "too_large",
         }
     }
 

@@ -6,10 +6,11 @@
 
 use crate::DecodeErrorKind;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Containers nested deeper than this are replaced by `"…"` when a text is
 /// rewritten; `serde_json` refuses values of more than 127 levels.
-const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// Reads a value, first as JSON, then as Python's dialect of it.
 pub(crate) fn parse_value(bytes: &[u8]) -> Result<Value, DecodeErrorKind> {
@@ -19,7 +20,7 @@ pub(crate) fn parse_value(bytes: &[u8]) -> Result<Value, DecodeErrorKind> {
         return Ok(value);
     }
     let mut clean = String::new();
-    sanitize(&String::from_utf8_lossy(bytes), &mut clean);
+    sanitize(&String::from_utf8_lossy(bytes), Odd::Replaced, &mut clean);
     serde_json::from_str(&clean).map_err(|error| DecodeErrorKind::NotJson(error.to_string()))
 }
 
@@ -93,12 +94,34 @@ fn is_delimiter(byte: u8) -> bool {
     )
 }
 
+/// What becomes of numbers that JSON or our types cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// For reading: `null` for what is no number, a string for the digits of an
+    /// integer beyond 64 bits.
+    Replaced,
+    /// For showing: integers keep their digits, what is no number becomes a
+    /// typed value as kombu writes them, such as `{"__type__": "float", "__value__": "NaN"}`.
+    Shown,
+}
+
+/// Returns the text as JSON that anybody can parse, unchanged if it is that already.
+pub(crate) fn to_strict(text: &str) -> Cow<'_, str> {
+    // As raw text `serde_json` would let lone surrogates and any depth pass.
+    if serde_json::from_str::<Value>(text).is_ok() {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::new();
+    sanitize(text, Odd::Shown, &mut clean);
+    Cow::Owned(clean)
+}
+
 /// Writes `text` to `out` with everything replaced that Python's `json` module
-/// writes and JSON does not know: `NaN`, `Infinity` and `-Infinity` become
-/// `null`, integers beyond 64 bits become strings of their digits, lone
-/// surrogates become U+FFFD, raw control characters become escapes, too deep
-/// containers become `"…"`. What is broken otherwise stays broken.
-pub(crate) fn sanitize(text: &str, out: &mut String) {
+/// writes and JSON does not know: `NaN`, `Infinity` and `-Infinity` (and
+/// integers beyond 64 bits) as [`Odd`] says, lone surrogates become U+FFFD, raw
+/// control characters become escapes, too deep containers become `"…"`. What is
+/// broken otherwise stays broken.
+pub(crate) fn sanitize(text: &str, odd: Odd, out: &mut String) {
     out.clear();
     out.reserve(text.len());
     let bytes = text.as_bytes();
@@ -134,7 +157,7 @@ pub(crate) fn sanitize(text: &str, out: &mut String) {
                     .iter()
                     .position(|b| is_delimiter(*b))
                     .unwrap_or(rest.len());
-                copy_scalar(text.get(at..at + length).unwrap_or_default(), out);
+                copy_scalar(text.get(at..at + length).unwrap_or_default(), odd, out);
                 at += length;
             }
         }
@@ -142,25 +165,33 @@ pub(crate) fn sanitize(text: &str, out: &mut String) {
 }
 
 /// Copies a number or a name.
-fn copy_scalar(token: &str, out: &mut String) {
-    if matches!(token, "NaN" | "Infinity" | "-Infinity") {
-        out.push_str("null");
-        return;
-    }
+fn copy_scalar(token: &str, odd: Odd, out: &mut String) {
     let digits = token.strip_prefix('-').unwrap_or(token);
-    let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit());
+    let is_integer = is_number && digits.bytes().all(|b| b.is_ascii_digit());
     let fits = || token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok();
-    if is_integer && !fits() {
-        out.push('"');
-        out.push_str(token);
-        out.push('"');
-    } else if digits.starts_with(|c: char| c.is_ascii_digit())
-        && token.parse::<f64>().is_ok_and(f64::is_infinite)
-    {
-        // `1e999`: Python reads it as `inf`.
-        out.push_str("null");
-    } else {
-        out.push_str(token);
+    // `1e999`: Python reads it as `inf`.
+    let is_infinite =
+        || is_number && !is_integer && token.parse::<f64>().is_ok_and(f64::is_infinite);
+    let not_a_number = match token {
+        "NaN" | "Infinity" | "-Infinity" => Some(token),
+        _ if is_infinite() && token == digits => Some("Infinity"),
+        _ if is_infinite() => Some("-Infinity"),
+        _ => None,
+    };
+    match (not_a_number, odd) {
+        (Some(name), Odd::Shown) => {
+            out.push_str("{\"__type__\": \"float\", \"__value__\": \"");
+            out.push_str(name);
+            out.push_str("\"}");
+        }
+        (Some(_), Odd::Replaced) => out.push_str("null"),
+        (None, Odd::Replaced) if is_integer && !fits() => {
+            out.push('"');
+            out.push_str(token);
+            out.push('"');
+        }
+        (None, _) => out.push_str(token),
     }
 }
 
@@ -321,7 +352,7 @@ mod tests {
 
     fn sanitized(text: &str) -> String {
         let mut out = String::new();
-        sanitize(text, &mut out);
+        sanitize(text, Odd::Replaced, &mut out);
         out
     }
 
@@ -363,6 +394,24 @@ mod tests {
         let huge = "9".repeat(400);
         assert_eq!(read(&format!("[{huge}]")), json!([huge]));
         assert_eq!(read(r#"{"a": 1, "a": 2}"#), json!({"a": 2}));
+    }
+
+    #[test]
+    fn what_is_shown_keeps_its_digits_and_its_kind() {
+        let shown = |text| to_strict(text).into_owned();
+        assert_eq!(
+            shown("[NaN, -Infinity, 1180591620717411303424, 1.50, \"\\ud800\"]"),
+            "[{\"__type__\": \"float\", \"__value__\": \"NaN\"}, \
+             {\"__type__\": \"float\", \"__value__\": \"-Infinity\"}, 1180591620717411303424, 1.50, \"\u{fffd}\"]"
+        );
+        assert_eq!(
+            shown("[-1e999, NaN]"),
+            "[{\"__type__\": \"float\", \"__value__\": \"-Infinity\"}, \
+             {\"__type__\": \"float\", \"__value__\": \"NaN\"}]"
+        );
+        for text in ["[1e5]", "{\"a\": -0.5}", "null"] {
+            assert_eq!(shown(text), text);
+        }
     }
 
     #[test]

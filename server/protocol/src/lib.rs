@@ -4,6 +4,7 @@
 //! Bytes in, values out, and back; this crate does no I/O and reads no clock.
 //! Whatever the bytes are, nothing here panics or recurses without bound.
 
+mod encoding;
 pub mod envelope;
 pub mod error;
 pub mod event;
@@ -16,11 +17,15 @@ pub mod pidbox;
 pub mod result;
 pub mod url;
 
+pub use encoding::MAX_BODY_BYTES;
 pub use envelope::extract_body;
 pub use error::{DecodeError, DecodeErrorKind, MAX_KEPT_BYTES};
 pub use event::{Decoded, EventKind, EventRef, Reject, Scratch, decode, decode_body};
 pub use keys::{Binding, FanoutPrefix, Keyspace};
-pub use message::{TaskMessage, decode_message, decode_unacked, looks_like_message};
+pub use message::{
+    OpenMessage, TaskBody, TaskMessage, decode_message, decode_unacked, looks_like_message,
+    open_message, open_unacked,
+};
 pub use pidbox::{Reply, Request, RequestError, decode_reply};
 pub use result::{TaskResult, decode_result};
 pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

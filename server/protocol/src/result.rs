@@ -1,10 +1,14 @@
 //! Results as the Redis result backend keeps them, one JSON document per task.
 
-use crate::{DecodeError, DecodeErrorKind, iso, json};
+use crate::{
+    DecodeError, DecodeErrorKind,
+    encoding::{Encoding, decompress},
+    iso, json,
+};
 use model::{QueueName, TaskId, TaskName, TaskState, Timestamp, WorkerName};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// What the result backend tells of a task. Fields from `name` on are there
 /// only if the application sets `result_extended`.
@@ -42,102 +46,100 @@ pub struct TaskResult {
     pub queue: Option<QueueName>,
 }
 
-/// Values whose text is kept as it is, so that numbers keep their digits.
+/// The fields of a document; of one that comes twice the last counts, as in
+/// Python. Values are kept as text, so that numbers keep their digits.
 #[derive(Deserialize)]
-struct Document<'a> {
-    status: Option<String>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(default)]
-    traceback: Value,
-    #[serde(default)]
-    children: Value,
-    #[serde(default)]
-    date_done: Value,
-    #[serde(default)]
-    task_id: Value,
-    #[serde(default)]
-    parent_id: Value,
-    #[serde(default)]
-    group_id: Value,
-    #[serde(default)]
-    name: Value,
-    #[serde(borrow)]
-    args: Option<&'a RawValue>,
-    #[serde(borrow)]
-    kwargs: Option<&'a RawValue>,
-    #[serde(default)]
-    worker: Value,
-    #[serde(default)]
-    retries: Value,
-    #[serde(default)]
-    queue: Value,
+struct Document<'a>(#[serde(borrow)] HashMap<String, &'a RawValue>);
+
+impl Document<'_> {
+    fn json(&self, name: &str) -> Option<String> {
+        // `null` stands for what is not known; only a result may mean it.
+        let raw = self.0.get(name)?.get();
+        (raw != "null" || name == "result").then(|| raw.to_owned())
+    }
+
+    fn value(&self, name: &str) -> Option<Value> {
+        json::parse_value(self.0.get(name)?.get().as_bytes()).ok()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the value of a `celery-task-meta-…` key, or the message on the channel of that name.
+///
+/// Nothing names the encoding but how the document starts: JSON, YAML and
+/// msgpack are read, also if they are compressed.
 pub fn decode_result(bytes: &[u8]) -> Result<TaskResult, DecodeError> {
-    if let Some(kind) = foreign_encoding(bytes) {
-        return Err(kind.at(bytes));
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let document = |text: &str| serde_json::from_str::<Document<'_>>(text).map(TaskResult::read);
-    let result = document(&text).or_else(|_| {
-        let mut clean = String::new();
-        json::sanitize(&text, &mut clean);
-        document(&clean)
-    });
+    read(bytes).map_err(|kind| kind.at(bytes))
+}
+
+fn read(bytes: &[u8]) -> Result<TaskResult, DecodeErrorKind> {
+    let plain = unpack(bytes)?;
+    let text = Encoding::guessed(&plain).to_json(&plain)?;
+    let strict = json::to_strict(&text);
+    let result = serde_json::from_str::<Document<'_>>(&strict).map(TaskResult::read);
     match result {
         Ok(Some(result)) => Ok(result),
-        Ok(None) => Err(DecodeErrorKind::Missing("status").at(bytes)),
-        Err(error) if error.is_data() => {
-            Err(DecodeErrorKind::Unexpected("a result document").at(bytes))
-        }
-        Err(error) => Err(DecodeErrorKind::NotJson(error.to_string()).at(bytes)),
+        Ok(None) => Err(DecodeErrorKind::Missing("status")),
+        Err(error) if error.is_data() => Err(DecodeErrorKind::Unexpected("a result document")),
+        Err(error) => Err(DecodeErrorKind::NotJson(error.to_string())),
     }
+}
+
+/// Undoes `result_compression`, which Celery has since 5.7 (`celery/backends/base.py`).
+fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeErrorKind> {
+    let Some(rest) = bytes.strip_prefix(b"\x00celery-compressed\x00") else {
+        return Ok(Cow::Borrowed(bytes));
+    };
+    let end = memchr::memchr(0, rest).unwrap_or(rest.len());
+    let (name, packed) = rest.split_at(end);
+    let name = String::from_utf8_lossy(name.get(..64).unwrap_or(name));
+    decompress(&name, packed.get(1..).unwrap_or_default()).map(Cow::Owned)
 }
 
 impl TaskResult {
     fn read(document: Document<'_>) -> Option<Self> {
-        let state = TaskState::from_name(&document.status?);
+        let state = TaskState::from_name(&document.text("status")?);
         let has_exception = matches!(
             state,
             TaskState::Failure | TaskState::Retry | TaskState::Revoked
         );
-        let json = |raw: Option<&RawValue>| raw.map(|raw| raw.get().to_owned());
         Some(Self {
-            id: text(&document.task_id).map(TaskId::from),
+            id: document.text("task_id").map(TaskId::from),
             exception: has_exception
-                .then(|| document.result.and_then(exception))
+                .then(|| exception(&document.value("result")?))
                 .flatten(),
             state,
-            result: json(document.result),
-            traceback: text(&document.traceback).map(str::to_owned),
-            date_done: text(&document.date_done).and_then(iso::parse),
-            children: children(&document.children),
-            parent_id: text(&document.parent_id).map(TaskId::from),
-            group_id: text(&document.group_id).map(str::to_owned),
-            name: text(&document.name).map(TaskName::from),
-            args: json(document.args),
-            kwargs: json(document.kwargs),
-            worker: text(&document.worker).map(WorkerName::from),
+            result: document.json("result"),
+            traceback: document.text("traceback"),
+            date_done: document.text("date_done").as_deref().and_then(iso::parse),
+            children: document
+                .value("children")
+                .map(|value| children(&value))
+                .unwrap_or_default(),
+            parent_id: document.text("parent_id").map(TaskId::from),
+            group_id: document.text("group_id"),
+            name: document.text("name").map(TaskName::from),
+            args: document.json("args"),
+            kwargs: document.json("kwargs"),
+            worker: document.text("worker").map(WorkerName::from),
             retries: document
-                .retries
-                .as_u64()
-                .and_then(|count| count.try_into().ok()),
-            queue: text(&document.queue).map(QueueName::from),
+                .value("retries")
+                .and_then(|value| value.as_u64()?.try_into().ok()),
+            queue: document.text("queue").map(QueueName::from),
         })
     }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    value.as_str()
 }
 
 /// Writes `{"exc_type": …, "exc_message": …}` as Python's tracebacks end
 /// (`celery/backends/base.py prepare_exception`). The message is a text or the
 /// list of the exception's arguments.
-fn exception(result: &RawValue) -> Option<String> {
-    let result = json::parse_value(result.get().as_bytes()).ok()?;
+fn exception(result: &Value) -> Option<String> {
     let kind = result.get("exc_type")?.as_str()?;
     let message = match result.get("exc_message") {
         None | Some(Value::Null) => Cow::Borrowed(""),
@@ -176,47 +178,32 @@ fn children(value: &Value) -> Vec<TaskId> {
         .collect()
 }
 
-/// Recognises what is no JSON by how it starts.
-fn foreign_encoding(bytes: &[u8]) -> Option<DecodeErrorKind> {
-    // `celery/backends/base.py`, `result_compression` since 5.7.
-    if let Some(rest) = bytes.strip_prefix(b"\x00celery-compressed\x00") {
-        let name = rest.split(|b| *b == 0).next().unwrap_or_default();
-        let name = String::from_utf8_lossy(name.get(..64).unwrap_or(name)).into_owned();
-        return Some(DecodeErrorKind::UnsupportedCompression(name));
-    }
-    let name = match bytes {
-        // Protocols 2 to 5 of pickle start with this byte and their number.
-        [0x80, 2..=5, ..] => "pickle",
-        // A map of up to 15, 65,535 or more fields.
-        [0x80..=0x8f | 0xde | 0xdf, ..] => "msgpack",
-        _ => return None,
-    };
-    Some(DecodeErrorKind::UnsupportedContentType(name.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> TaskResult {
+    fn document(text: &str) -> TaskResult {
         decode_result(text.as_bytes()).expect(text)
     }
 
     #[test]
     fn numbers_keep_their_digits() {
         let huge = "1000000000000000000000000000000";
-        let result = read(&format!(
+        let result = document(&format!(
             r#"{{"status": "SUCCESS", "result": [{huge}, 1.50]}}"#
         ));
         assert_eq!(result.result, Some(format!("[{huge}, 1.50]")));
-        let result = read(r#"{"status": "SUCCESS", "result": [NaN, 1.50]}"#);
-        assert_eq!(result.result.as_deref(), Some("[null, 1.50]"));
+        let result = document(r#"{"status": "SUCCESS", "result": [NaN, 1.50]}"#);
+        assert_eq!(
+            result.result.as_deref(),
+            Some(r#"[{"__type__": "float", "__value__": "NaN"}, 1.50]"#)
+        );
     }
 
     #[test]
     fn an_exception_reads_like_the_end_of_a_traceback() {
         let exception = |message: &str| {
-            read(&format!(
+            document(&format!(
                 r#"{{"status": "FAILURE", "result": {{"exc_type": "E", "exc_message": {message}}}}}"#
             ))
             .exception
@@ -230,20 +217,20 @@ mod tests {
         assert_eq!(exception("null").as_deref(), Some("E"));
         assert_eq!(exception("5").as_deref(), Some("E: 5"));
         assert_eq!(
-            read(r#"{"status": "SUCCESS", "result": {"exc_type": "E"}}"#).exception,
+            document(r#"{"status": "SUCCESS", "result": {"exc_type": "E"}}"#).exception,
             None
         );
     }
 
     #[test]
     fn custom_states_and_odd_fields_are_kept_or_passed_over() {
-        let result = read(
+        let result = document(
             r#"{"status": "progress", "result": {"done": 3}, "retries": "x", "children": null, "date_done": 5, "name": null}"#,
         );
         assert_eq!(result.state, TaskState::Custom("PROGRESS".into()));
         assert_eq!(result.retries, None);
         assert_eq!(result.children, []);
-        let result = read(
+        let result = document(
             r#"{"status": "SUCCESS", "result": null, "children": [[["a", null], null], ["b"], 5]}"#,
         );
         assert_eq!(result.children, [TaskId::from("a"), TaskId::from("b")]);
@@ -263,17 +250,30 @@ mod tests {
             kind(b"\x80\x04\x95"),
             Some(DecodeErrorKind::UnsupportedContentType("pickle".to_owned()))
         );
-        assert_eq!(
+        assert!(matches!(
             kind(b"\x8c\xa6status"),
-            Some(DecodeErrorKind::UnsupportedContentType(
-                "msgpack".to_owned()
-            ))
-        );
-        assert_eq!(
+            Some(DecodeErrorKind::NotJson(_))
+        ));
+        assert!(matches!(
             kind(b"\x00celery-compressed\x00application/x-gzip\x00x"),
+            Some(DecodeErrorKind::Corrupt(_))
+        ));
+        assert_eq!(
+            kind(b"\x00celery-compressed\x00application/x-snappy\x00x"),
             Some(DecodeErrorKind::UnsupportedCompression(
-                "application/x-gzip".to_owned()
+                "application/x-snappy".to_owned()
             ))
         );
+        assert!(kind(b"\x00celery-compressed\x00").is_some());
+    }
+
+    #[test]
+    fn of_a_field_that_comes_twice_the_last_counts() {
+        let result = document(
+            r#"{"status": 5, "status": "FAILURE", "result": 1, "status": "SUCCESS", "result": 2, "traceback": "\ud800x"}"#,
+        );
+        assert_eq!(result.state, TaskState::Success);
+        assert_eq!(result.result.as_deref(), Some("2"));
+        assert_eq!(result.traceback.as_deref(), Some("\u{fffd}x"));
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     DecodeError, DecodeErrorKind,
+    encoding::Encoding,
     envelope::{self, Envelope},
     json::skip_value,
 };
@@ -74,9 +75,8 @@ pub fn decode(payload: &[u8], scratch: &mut Scratch, apply: impl FnMut(&EventRef
         Err(error) => decoded.reject(error.kind, payload),
     }
     if decoded.events == 0 && decoded.bad > 0 {
-        // `event_serializer` may be another one than JSON; then the envelope says so.
-        let content_type = Envelope::content_type_of(payload).unwrap_or_default();
-        if let Some(kind) = envelope::unsupported_content_type(&content_type) {
+        // `event_serializer` may be one that nobody here reads; then the envelope says so.
+        if let Some(kind) = Envelope::unsupported(payload) {
             decoded = Decoded::default();
             decoded.reject(kind, payload);
         }
@@ -86,6 +86,8 @@ pub fn decode(payload: &[u8], scratch: &mut Scratch, apply: impl FnMut(&EventRef
 }
 
 /// Reads a body that [`crate::extract_body`] found and hands each event to `apply`.
+///
+/// A body that is no JSON is recognised as YAML or msgpack by how it starts.
 pub fn decode_body(
     body: &[u8],
     scratch: &mut Scratch,
@@ -105,9 +107,23 @@ fn decode_events(
     unescaped: &mut Vec<u8>,
     apply: impl FnMut(&EventRef<'_>),
 ) -> Decoded {
-    let text = match simdutf8::basic::from_utf8(body) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(body),
+    let encoding = match body.first() {
+        Some(b'{' | b'[') => Encoding::Json,
+        _ => Encoding::guessed(body),
+    };
+    let text = match encoding {
+        Encoding::Json => match simdutf8::basic::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(body),
+        },
+        other => match other.to_json(body) {
+            Ok(text) => text,
+            Err(kind) => {
+                let mut decoded = Decoded::default();
+                decoded.reject(kind, body);
+                return decoded;
+            }
+        },
     };
     if unescaped.len() < text.len() {
         unescaped.resize(text.len(), 0);

@@ -15,7 +15,6 @@ pub use kind::EventKind;
 
 use crate::json;
 use model::Timestamp;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// One event. A field is absent if the sender left it out, wrote `null`, or
@@ -138,11 +137,6 @@ impl<'a> EventRef<'a> {
     /// Returns the event as JSON: as it was written, or rewritten if that is
     /// only Python's dialect. Nothing makes JSON of brackets that do not match.
     pub fn json(&self) -> Cow<'a, str> {
-        if serde_json::from_str::<Value>(self.raw).is_ok() {
-            return Cow::Borrowed(self.raw);
-        }
-        let mut clean = String::new();
-        json::sanitize(self.raw, &mut clean);
-        Cow::Owned(clean)
+        json::to_strict(self.raw)
     }
 }

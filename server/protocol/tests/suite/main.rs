@@ -1,6 +1,7 @@
 //! The crate from outside: on captures of real traffic and on traffic that no
 //! Celery ever sent.
 
+mod bodies;
 mod events;
 mod laws;
 mod messages;

@@ -4,7 +4,11 @@ pub(crate) mod counts;
 pub(crate) mod reference;
 
 use serde_json::Value;
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// One line of a capture.
 #[derive(Clone, Debug)]
@@ -54,8 +58,17 @@ pub(crate) fn scenarios() -> Vec<String> {
 
 /// Returns the lines of a capture.
 pub(crate) fn lines(scenario: &str) -> Vec<Line> {
-    let text = fs::read_to_string(folder().join(format!("{scenario}.jsonl")))
-        .expect("a capture of that name");
+    read(&folder().join(format!("{scenario}.jsonl")), scenario)
+}
+
+/// Returns the lines of the capture of every encoding that Celery knows.
+pub(crate) fn encodings() -> Vec<Line> {
+    let file = folder().join("../encodings/c570.bodies.jsonl");
+    read(&file, "c570.bodies")
+}
+
+fn read(file: &Path, scenario: &str) -> Vec<Line> {
+    let text = fs::read_to_string(file).expect("a capture of that name");
     text.lines()
         .map(|line| Line {
             scenario: scenario.to_owned(),

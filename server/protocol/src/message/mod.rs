@@ -1,4 +1,9 @@
-//! Task messages as they wait in queues; headers only, the body stays shut.
+//! Task messages as they wait in queues: their headers, and on request what is
+//! in their bodies.
+
+mod body;
+
+pub use body::TaskBody;
 
 use crate::{DecodeError, DecodeErrorKind, envelope::Envelope, iso, json};
 use model::{TaskId, TaskName, Timestamp};
@@ -49,6 +54,16 @@ pub struct TaskMessage {
     pub body_bytes: usize,
 }
 
+/// A task message with its body opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenMessage {
+    /// What the headers tell.
+    pub task: TaskMessage,
+    /// What the body tells, or why it cannot be read: pickle and signed
+    /// messages never are.
+    pub body: Result<TaskBody, DecodeError>,
+}
+
 /// Tells whether an element of a list is a message that kombu put there, so
 /// that the list is a queue.
 pub fn looks_like_message(element: &[u8]) -> bool {
@@ -62,8 +77,22 @@ pub fn decode_message(element: &[u8]) -> Result<TaskMessage, DecodeError> {
     read(&Envelope::decode(element)?)
 }
 
+/// Reads an element of a queue's list, and opens its body.
+pub fn open_message(element: &[u8]) -> Result<OpenMessage, DecodeError> {
+    open(&Envelope::decode(element)?)
+}
+
 /// Reads a value of the hash of messages that workers hold: `[message, exchange, routing_key]`.
 pub fn decode_unacked(value: &[u8]) -> Result<TaskMessage, DecodeError> {
+    read(&held(value)?)
+}
+
+/// Reads a value of the hash of messages that workers hold, and opens its body.
+pub fn open_unacked(value: &[u8]) -> Result<OpenMessage, DecodeError> {
+    open(&held(value)?)
+}
+
+fn held(value: &[u8]) -> Result<Envelope, DecodeError> {
     let parsed = json::parse_value(value).map_err(|kind| kind.at(value))?;
     let message = match parsed {
         Value::Array(parts) => parts.into_iter().next(),
@@ -71,7 +100,14 @@ pub fn decode_unacked(value: &[u8]) -> Result<TaskMessage, DecodeError> {
     };
     let message =
         message.ok_or_else(|| DecodeErrorKind::Unexpected("a list of three").at(value))?;
-    read(&Envelope::from_value(message, value)?)
+    Envelope::from_value(message, value)
+}
+
+fn open(envelope: &Envelope) -> Result<OpenMessage, DecodeError> {
+    Ok(OpenMessage {
+        task: read(envelope)?,
+        body: TaskBody::read(envelope),
+    })
 }
 
 fn read(envelope: &Envelope) -> Result<TaskMessage, DecodeError> {
