@@ -29,6 +29,10 @@ pub fn router(state: AppState) -> Router {
     let ours = Router::new()
         .route("/api/v1/snapshot", get(api::snapshot::snapshot))
         .route("/api/v1/stream", get(stream::stream))
+        .route(
+            "/api/v1/search/suggestions",
+            get(api::suggestions::suggestions),
+        )
         .route("/chart/outcomes.svg", get(chart::outcomes));
 
     let router = ui::routes(flower.merge(ours), &state)

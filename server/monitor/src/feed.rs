@@ -7,7 +7,7 @@
 //! less often.
 
 use crate::{Monitor, clock, state::State};
-use model::{Frame, Snapshot, Timestamp, Topic, View, WireError, WorkerName};
+use model::{Frame, SearchExpression, Snapshot, Timestamp, Topic, View, WireError, WorkerName};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -223,9 +223,16 @@ impl Subscription {
         }))
     }
 
-    /// Figures over the last minutes change while nothing happens.
+    /// Figures over the last minutes change while nothing happens, and so does
+    /// the list of what was received within the last hour.
     fn moves_by_itself(&self) -> bool {
-        matches!(self.topic, Topic::Overview)
+        match &self.topic {
+            Topic::Overview => true,
+            Topic::Tasks(query) => {
+                SearchExpression::parse(&query.search).is_ok_and(|search| search.depends_on_now())
+            }
+            _ => false,
+        }
     }
 
     async fn take(&mut self) -> Result<Snapshot, WireError> {
@@ -241,6 +248,7 @@ impl Subscription {
         })?;
         let least = match self.topic {
             Topic::Overview | Topic::Worker(_) => FIGURES_INTERVAL,
+            Topic::Tasks(_) if self.moves_by_itself() => FIGURES_INTERVAL,
             _ => MIN_INTERVAL,
         };
         self.rest_until = Instant::now() + least.max(started.elapsed() * REST_FACTOR);

@@ -16,6 +16,7 @@ mod intake;
 mod poller;
 pub mod replay;
 mod state;
+mod suggest;
 
 pub use config::MonitorConfig;
 pub use error::StartError;

@@ -1,9 +1,10 @@
-//! Answers for programs: Flower's paths and shapes, and a snapshot of our own.
+//! Answers for programs: Flower's paths and shapes, and snapshots and suggestions of our own.
 
 pub(crate) mod flower;
 pub(crate) mod health;
 pub(crate) mod queues;
 pub(crate) mod results;
 pub(crate) mod snapshot;
+pub(crate) mod suggestions;
 pub(crate) mod tasks;
 pub(crate) mod workers;

@@ -8,4 +8,5 @@ mod http;
 mod process;
 mod results;
 mod stream;
+mod suggestions;
 mod support;

@@ -209,6 +209,32 @@ impl Qualifier {
         }
     }
 
+    /// Returns what it asks about, in a few words.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Text(SearchField::Id) => "the task's id, or a part of it",
+            Self::Text(SearchField::Name) => "the task type, or a part of it",
+            Self::Text(SearchField::State) => "failure, retry, started…",
+            Self::Text(SearchField::Worker) => "the worker, or a part of its name",
+            Self::Text(SearchField::Queue) => "the queue it was sent to",
+            Self::Text(SearchField::Args) => "positional arguments; args.0: the first",
+            Self::Text(SearchField::Kwargs) => "keyword arguments; kwargs.user: one of them",
+            Self::Text(SearchField::Result) => "what it returned",
+            Self::Text(SearchField::Exception) => "words of the exception",
+            Self::Text(SearchField::Traceback) => "words of the traceback",
+            Self::Text(SearchField::Root) => "the id of its workflow's first task",
+            Self::Text(SearchField::Parent) => "the id of the task that sent it",
+            Self::Number(NumberField::Retries) => "how often it was retried: >2",
+            Self::Number(NumberField::Runtime) => "how long it ran: >5s, 200ms..2s",
+            Self::Number(NumberField::Wait) => "how long it waited in the worker: >1m",
+            Self::Time(TimeField::Sent) => "when it was sent: >-1h",
+            Self::Time(TimeField::Received) => "when a worker took it: >-1h, 2026-11-20",
+            Self::Time(TimeField::Started) => "when it began to run: >-10m",
+            Self::Time(TimeField::Finished) => "when it ended: >-10m",
+            Self::Time(TimeField::Eta) => "when it is to run: now..+1h",
+        }
+    }
+
     /// Reads the name before a colon, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL

@@ -42,13 +42,16 @@ mod path;
 mod range;
 mod text;
 mod time;
+mod typing;
 
 pub use expression::{SearchExpression, SearchTerm};
 pub use field::{NumberField, Qualifier, SearchField, SearchFields, TimeField};
 pub use needle::Needle;
-pub use path::{PathTerm, ValueTest};
+pub use path::{PathTerm, ValueTest, visit_items, visit_values};
 pub use range::{Moment, Range};
 pub use text::Quoted;
+pub use time::utc_date;
+pub use typing::{MAX_SUGGESTIONS, Place, Suggestion, SuggestionKind, Suggestions, Typing};
 
 use serde::{Deserialize, Serialize};
 

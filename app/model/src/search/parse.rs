@@ -218,7 +218,7 @@ fn flower_field(text: &str) -> Option<(SearchField, &str)> {
 }
 
 /// What a word asks about.
-enum Subject<'t> {
+pub(super) enum Subject<'t> {
     /// All fields; the word as a whole is looked for.
     Word,
     Field(Qualifier, &'t [Letter]),
@@ -227,7 +227,7 @@ enum Subject<'t> {
 
 /// Reads a word of our own language.
 fn term(token: &Token) -> Result<SearchTerm, SearchError> {
-    match subject(token)? {
+    match subject(&token.letters)? {
         Subject::Word => {
             check_name(token)?;
             Ok(SearchTerm::Any {
@@ -299,8 +299,7 @@ fn path_term(
 ///
 /// Flower takes the first colon after one of its fields, quoted or not. Its
 /// quotes keep other colons together, and so do ours with the other fields.
-fn subject(token: &Token) -> Result<Subject<'_>, SearchError> {
-    let letters = token.letters.as_slice();
+pub(super) fn subject(letters: &[Letter]) -> Result<Subject<'_>, SearchError> {
     let is_colon = |letter: &Letter| letter.letter == ':';
     let Some(colon) = letters.iter().position(is_colon) else {
         return Ok(Subject::Word);

@@ -152,6 +152,55 @@ impl PathTerm {
     }
 }
 
+/// Hands every key, as its content, and every value, as its repr, of what lies
+/// at `keys` of a repr to `visit`; at the top if `keys` is empty. Keys of a
+/// list are numbers.
+pub fn visit_items(repr: &str, keys: &str, visit: &mut dyn FnMut(&str, &str)) {
+    let repr = repr.trim_start();
+    let inside = repr.get(1..).unwrap_or_default();
+    let path = Needle::new(keys);
+    let mut pass = |key: &str, value: &str| {
+        if keys.is_empty() {
+            visit(key, value.trim());
+            return;
+        }
+        match path.rest_after(path.as_str(), key) {
+            Some("") => visit_items(value, "", visit),
+            Some(rest) => {
+                if let Some(rest) = rest.strip_prefix('.') {
+                    visit_items(value, rest, visit);
+                }
+            }
+            None => {}
+        }
+    };
+    match repr.chars().next() {
+        Some('{') => Pairs(Some(inside)).for_each(|(key, value)| pass(&content(key), value)),
+        Some('[' | '(') => Items(Some(inside))
+            .enumerate()
+            .for_each(|(index, value)| pass(&index.to_string(), value)),
+        _ => {}
+    }
+}
+
+/// Hands every value at `keys` of a repr to `visit`, strings as their content.
+pub fn visit_values(repr: &str, keys: &str, visit: &mut dyn FnMut(&str)) {
+    // The last key may have dots itself.
+    let mut at = Some(0);
+    while let Some(start) = at {
+        let (parents, key) = match start {
+            0 => ("", keys),
+            start => (&keys[..start - 1], &keys[start..]),
+        };
+        visit_items(repr, parents, &mut |found, value| {
+            if Needle::new(key).equals(found) {
+                visit(&content(value));
+            }
+        });
+        at = keys[start..].find('.').map(|dot| start + dot + 1);
+    }
+}
+
 enum Step<'p> {
     /// The key is the whole path.
     End,
@@ -340,6 +389,35 @@ mod tests {
         assert!(!has("user.email", "ann@example.org"));
         assert!(!has("n", "8"));
         assert!(!PathTerm::flower("0", "1").is_in("(1,)"));
+    }
+
+    #[test]
+    fn keys_and_values_can_be_listed() {
+        let items = |repr: &str, keys: &str| {
+            let mut items = Vec::new();
+            visit_items(repr, keys, &mut |key, value| {
+                items.push(format!("{key}={value}"))
+            });
+            items
+        };
+        assert_eq!(items("{'a': 1, 'b': 'x'}", ""), ["a=1", "b='x'"]);
+        assert_eq!(items("(1, [2, 'x'])", "1"), ["0=2", "1='x'"]);
+        assert_eq!(items(REPR, "USER.tags.1"), ["0='b'", "1={'c.d': 'e'}"]);
+        assert_eq!(
+            items("{'a.b': {'c': 1}, 'a': {'b': [2]}}", "a.b"),
+            ["c=1", "0=2"]
+        );
+        assert!(items(REPR, "n").is_empty() && items("x", "").is_empty());
+        let values = |keys: &str| {
+            let mut values = Vec::new();
+            visit_values(REPR, keys, &mut |value| values.push(value.to_owned()));
+            values
+        };
+        assert_eq!(values("user.email"), ["Ann@Example.org"]);
+        assert_eq!(values("user.tags.1.1.c.d"), ["e"]);
+        assert_eq!(values("A.B"), ["1"]);
+        assert_eq!(values("q"), ["it's"]);
+        assert!(values("user.nothing").is_empty() && values("").is_empty());
     }
 
     #[test]

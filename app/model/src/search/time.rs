@@ -263,6 +263,12 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     }
 }
 
+/// Writes the date of a time in UTC, such as `2026-11-20`.
+pub fn utc_date(time: Timestamp) -> String {
+    let (year, month, day) = date_of(time.0.div_euclid(DAY));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Writes a moment so that it is read back as the same.
 pub(super) fn write_moment(f: &mut fmt::Formatter<'_>, moment: Moment) -> fmt::Result {
     match moment {

@@ -20,13 +20,13 @@ use intern::Interner;
 use metrics::{Counters, Metrics};
 use model::{
     Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
-    TaskQuery, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
+    TaskQuery, TaskState, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
 };
 use protocol::{Decoded, EventKind, EventRef, Scratch};
 use queues::{Queues, Reading};
 use std::collections::HashMap;
-pub(crate) use tasks::Scan;
 use tasks::Tasks;
+pub(crate) use tasks::{Census, Column, Sample, Samples, Scan};
 use throughput::Throughput;
 use workers::{Errands, Workers};
 
@@ -345,6 +345,30 @@ impl State {
     /// Goes on with a query; `false` if nothing is left to go through.
     pub(crate) fn step(&self, scan: &mut Scan) -> bool {
         scan.step(&self.tasks, &self.names)
+    }
+
+    /// Goes on with a census; `false` if nothing is left to go through.
+    pub(crate) fn count(&self, census: &mut Census) -> bool {
+        census.step(&self.tasks, &self.names)
+    }
+
+    /// Ends a census: the names that pass the test and have tasks.
+    pub(crate) fn counted(
+        &self,
+        census: Census,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Vec<(String, u64)> {
+        census.into_names(&self.names, is_wanted)
+    }
+
+    /// Goes on with collecting texts; `false` if there are enough.
+    pub(crate) fn sample(&self, samples: &mut Samples) -> bool {
+        samples.step(&self.tasks)
+    }
+
+    /// Returns how many tasks are in each state; Celery's own are always there.
+    pub(crate) fn states(&self) -> Vec<(TaskState, u64)> {
+        self.tasks.states()
     }
 
     /// Ends a query.

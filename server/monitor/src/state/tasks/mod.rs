@@ -11,10 +11,12 @@ mod query;
 mod scan;
 mod search;
 mod segment;
+mod survey;
 mod text;
 
 pub(crate) use apply::Ended;
 pub(crate) use scan::Scan;
+pub(crate) use survey::{Census, Column, Sample, Samples};
 
 use super::intern::Interner;
 use foldhash::fast::RandomState;

@@ -225,7 +225,7 @@ impl Filter {
 }
 
 impl Tasks {
-    fn name_counts(&self, by_code: &[u64; 256]) -> Vec<(TaskState, u64)> {
+    pub(super) fn name_counts(&self, by_code: &[u64; 256]) -> Vec<(TaskState, u64)> {
         let built_in = TaskState::BUILT_IN.len();
         (0..=255u8)
             .map(|code| (code, by_code[usize::from(code)]))
