@@ -12,6 +12,7 @@ pub mod list;
 pub mod overview;
 pub mod query;
 pub mod queue;
+pub mod repr;
 pub mod search;
 pub mod task;
 pub mod time;

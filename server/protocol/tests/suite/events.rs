@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may end here")]
 
 use crate::support::{counts::EVENTS, event_payloads, lines, reference, scenarios};
-use model::Timestamp;
+use model::{
+    Timestamp,
+    repr::{self, Repr},
+};
 use protocol::{EventKind, EventRef, FanoutPrefix, Keyspace, Scratch, decode, extract_body};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -479,4 +482,31 @@ fn queues_and_results_are_found_under_their_keys() {
     );
     assert_eq!(of("c570.opt_names"), ["parked 5"]);
     assert_eq!(of("c570.opt_keyprefix"), ["parked 3"]);
+}
+
+/// The parser of these texts is the model's, for the browser needs it too.
+#[test]
+fn arguments_and_results_are_taken_apart() {
+    let (mut texts, mut cut) = (0, 0);
+    for scenario in scenarios() {
+        each_event(&scenario, |event| {
+            for text in [event.args, event.kwargs, event.result]
+                .into_iter()
+                .flatten()
+            {
+                let parsed = repr::parse(text);
+                texts += 1;
+                cut += usize::from(parsed.is_truncated);
+                assert_eq!(parsed.is_truncated, text.contains("..."), "{text}");
+                // An application may send any text instead: `argsrepr`.
+                if text != "(<hidden>,)" && !parsed.is_truncated {
+                    assert_eq!(parsed.root.to_string(), text, "{scenario}");
+                }
+                if text.starts_with(['[', '(', '{', '\'']) {
+                    assert!(!matches!(parsed.root, Repr::Opaque(_)), "{text}");
+                }
+            }
+        });
+    }
+    assert!(texts > 1000 && cut > 5, "{texts} {cut}");
 }
