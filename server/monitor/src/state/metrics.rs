@@ -1,9 +1,8 @@
 //! Counters behind `/metrics`, under the names that Flower gave them.
 
 use super::{Names, tasks::Ended};
+use hashbrown::HashMap;
 use model::{QueueList, WorkerSummary};
-use protocol::EventKind;
-use std::collections::HashMap;
 
 /// Upper bounds of the run-time histogram, seconds: the Prometheus client's defaults.
 pub const RUNTIME_BOUNDS: [f64; 14] = [
@@ -160,24 +159,6 @@ impl Counters {
             .collect();
         rows.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
         rows
-    }
-
-    /// Returns the type name of an event whose type Celery defines.
-    pub(crate) fn kind_name(kind: EventKind) -> Option<&'static str> {
-        Some(match kind {
-            EventKind::TaskSent => "task-sent",
-            EventKind::TaskReceived => "task-received",
-            EventKind::TaskStarted => "task-started",
-            EventKind::TaskSucceeded => "task-succeeded",
-            EventKind::TaskFailed => "task-failed",
-            EventKind::TaskRetried => "task-retried",
-            EventKind::TaskRevoked => "task-revoked",
-            EventKind::TaskRejected => "task-rejected",
-            EventKind::WorkerOnline => "worker-online",
-            EventKind::WorkerHeartbeat => "worker-heartbeat",
-            EventKind::WorkerOffline => "worker-offline",
-            _ => return None,
-        })
     }
 }
 

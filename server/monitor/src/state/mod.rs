@@ -15,6 +15,7 @@ pub(crate) mod workers;
 mod tests;
 
 use crate::intake::Message;
+use hashbrown::HashMap;
 use health::Health;
 use intern::Interner;
 use metrics::{Counters, Metrics};
@@ -24,7 +25,6 @@ use model::{
 };
 use protocol::{Decoded, EventKind, EventRef, Scratch};
 use queues::{Queues, Reading};
-use std::collections::HashMap;
 use tasks::Tasks;
 pub(crate) use tasks::{Census, Column, Sample, Samples, Scan};
 use throughput::Throughput;
@@ -40,6 +40,49 @@ pub(crate) struct Names {
     pub(crate) routes: Interner,
     /// Types of events.
     pub(crate) events: Interner,
+}
+
+/// Types of events that Celery defines, in the order of [`EventKind`].
+const EVENT_TYPES: [&str; 12] = [
+    "task-sent",
+    "task-received",
+    "task-started",
+    "task-succeeded",
+    "task-failed",
+    "task-retried",
+    "task-revoked",
+    "task-rejected",
+    "task-cancelled",
+    "worker-online",
+    "worker-heartbeat",
+    "worker-offline",
+];
+
+impl Names {
+    fn new() -> Self {
+        let mut events = Interner::new();
+        for name in EVENT_TYPES {
+            events.intern(name);
+        }
+        Self {
+            tasks: Interner::new(),
+            workers: Interner::new(),
+            queues: Interner::new(),
+            routes: Interner::new(),
+            events,
+        }
+    }
+
+    /// Returns the number of an event's type.
+    fn event(&mut self, event: &EventRef<'_>) -> u32 {
+        let place = event.kind as u32;
+        if (place as usize) < EVENT_TYPES.len() {
+            // They were the first to be interned.
+            place + 1
+        } else {
+            self.events.intern(event.type_name)
+        }
+    }
 }
 
 /// What is fixed at start.
@@ -107,13 +150,7 @@ impl State {
         Self {
             revision: 0,
             revisions: Revisions::default(),
-            names: Names {
-                tasks: Interner::new(),
-                workers: Interner::new(),
-                queues: Interner::new(),
-                routes: Interner::new(),
-                events: Interner::new(),
-            },
+            names: Names::new(),
             tasks: Tasks::new(limits.max_tasks),
             workers: Workers::new(limits.max_workers),
             queues: Queues::default(),
@@ -179,8 +216,7 @@ impl State {
             Some(hostname) if is_from_worker => self.names.workers.intern(hostname),
             _ => intern::NONE,
         };
-        let kind_name = Counters::kind_name(event.kind).unwrap_or(event.type_name);
-        let kind = self.names.events.intern(kind_name);
+        let kind = self.names.event(event);
         match event.kind {
             EventKind::WorkerOnline | EventKind::WorkerHeartbeat | EventKind::WorkerOffline => {
                 if worker != intern::NONE {
@@ -207,7 +243,7 @@ impl State {
             self.counters.event(worker, kind, intern::NONE);
             return;
         };
-        let outcome = self.tasks.apply(id, event, &mut self.names, now);
+        let outcome = self.tasks.apply(id, worker, event, &mut self.names, now);
         self.revisions.tasks = self.revision;
         self.counters.event(worker, kind, outcome.name);
         if event.kind == EventKind::TaskSent

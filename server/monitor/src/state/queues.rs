@@ -1,8 +1,9 @@
 //! Queues: their lengths as last read, and what events tell of their inflow.
 
 use super::{Names, throughput::MinuteRate};
+use hashbrown::HashMap;
 use model::{QueueList, QueueName, QueueSummary, RedisInfo, Timestamp, WorkerName};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Seconds between two points of a queue's depth.
 const DEPTH_SECONDS: f64 = 10.0;

@@ -1,8 +1,9 @@
 //! What ended when, and how long it took: the last hour, in memory.
 
 use super::{histogram::Histogram, tasks::Ended};
+use hashbrown::HashMap;
 use model::{Outcomes, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Length of one stretch of [`Outcomes`], microseconds.
 const STRETCH: i64 = 10_000_000;

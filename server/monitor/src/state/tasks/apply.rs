@@ -89,10 +89,11 @@ enum Target {
 }
 
 impl Tasks {
-    /// Applies a task event that names a task.
+    /// Applies a task event that names a task; `worker` is who sent it, 0 for a client.
     pub(crate) fn apply(
         &mut self,
         id: &str,
+        worker: u32,
         event: &EventRef<'_>,
         names: &mut Names,
         now: Timestamp,
@@ -100,10 +101,7 @@ impl Tasks {
         let (task, is_new) = self.find_or_insert(id);
         let is_from_worker = event.kind != EventKind::TaskSent;
         let origin = Origin {
-            worker: match &event.hostname {
-                Some(hostname) if is_from_worker => names.workers.intern(hostname),
-                _ => 0,
-            },
+            worker,
             // Custom events come from the pool's child: same node, another pid.
             pid: event.pid.unwrap_or(0),
             at: event.timestamp.unwrap_or(now).0,
@@ -129,7 +127,13 @@ impl Tasks {
 
     /// Takes what both `task-sent` and `task-received` tell of the task as a whole.
     fn describe(&mut self, task: u64, event: &EventRef<'_>, names: &mut Names) {
-        let key_of = |id: &str| self.key(id);
+        let (segment, at) = self.segment(task);
+        let own = (segment.id[at], segment.has(at, flag::ODD_ID));
+        // Most tasks are their own root: nothing to read there.
+        let key_of = |id| match Some(id) == event.uuid {
+            true => own,
+            false => self.key(id),
+        };
         let root = event.root_id.map(key_of);
         let parent = event.parent_id.map(key_of);
         let (segment, at) = self.segment_mut(task);

@@ -4,9 +4,10 @@
 mod read;
 
 use super::{Names, throughput::MinuteCounts};
+use hashbrown::HashMap;
 use model::{EventCounts, Inspection, Timestamp, WorkerName, WorkerStatus};
 use protocol::{EventKind, EventRef, inspect};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Seconds between heartbeats unless a worker says otherwise
 /// (`celery.worker.heartbeat.Heart`, default interval 2.0).

@@ -2,9 +2,10 @@
 
 use super::{Worker, Workers};
 use crate::state::Names;
+use hashbrown::HashMap;
 use model::{QueueName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
 use protocol::inspect;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 impl Workers {
     /// Returns `(online, known)`.
