@@ -3,7 +3,7 @@
 use crate::state::State;
 use model::{SearchExpression, TaskDetail, TaskPage, TaskQuery};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
 
 /// Whole tasks copied under one lock.
@@ -39,8 +39,12 @@ pub(crate) fn split(state: State) -> (StateWriter, StateReader) {
 }
 
 impl StateWriter {
+    /// Waits for the readers and locks the state for writing.
     pub(crate) fn write(&mut self) -> RwLockWriteGuard<'_, State> {
-        self.state.write()
+        let since = Instant::now();
+        let mut state = self.state.write();
+        state.lock_waits.add(since.elapsed().as_secs_f64());
+        state
     }
 
     /// Wakes whoever waits for a change.

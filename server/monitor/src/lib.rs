@@ -21,7 +21,9 @@ mod suggest;
 pub use config::MonitorConfig;
 pub use error::StartError;
 pub use feed::Subscription;
-pub use state::metrics::{EventCount, Metrics, RUNTIME_BOUNDS, RuntimeHistogram};
+pub use state::metrics::{
+    EventCount, LOCK_WAIT_BOUNDS, LockWaits, Metrics, RUNTIME_BOUNDS, RuntimeHistogram,
+};
 
 use broker::{connect::Target, events::EventReader, pidbox::Pidbox, results::Results};
 use cell::StateReader;

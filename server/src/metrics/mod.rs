@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::{BrokerState, WorkerStatus, WorkerSummary};
-use monitor::{Metrics, RUNTIME_BOUNDS};
+use monitor::{LOCK_WAIT_BOUNDS, Metrics, RUNTIME_BOUNDS};
 use std::collections::BTreeMap;
 use text::{Kind, Text};
 
@@ -132,6 +132,21 @@ fn ours(text: &mut Text, metrics: &Metrics) {
     text.sample("celeriac_broker_up", &[], is_up);
     text.family("celeriac_tasks", Kind::Gauge, "Tasks in memory");
     text.sample("celeriac_tasks", &[], metrics.tasks_stored);
+
+    let name = "celeriac_lock_wait_seconds";
+    let help = "Time the writer waited for readers of the state";
+    text.family(name, Kind::Histogram, help);
+    let bounds = LOCK_WAIT_BOUNDS.iter().map(|bound| format!("{bound:?}"));
+    let mut count = 0;
+    for (bound, waits) in bounds
+        .chain(["+Inf".to_owned()])
+        .zip(metrics.lock_waits.buckets)
+    {
+        count += waits;
+        text.sample(&format!("{name}_bucket"), &[("le", &*bound)], count);
+    }
+    text.sample(&format!("{name}_count"), &[], count);
+    text.sample(&format!("{name}_sum"), &[], metrics.lock_waits.sum_seconds);
 
     // Lengths that cannot be read now would be wrong numbers, so none are given.
     if is_up == 1 && metrics.queues.polled.is_some() {

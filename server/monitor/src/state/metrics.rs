@@ -38,6 +38,30 @@ pub struct RuntimeHistogram {
     pub sum_seconds: f64,
 }
 
+/// Upper bounds of [`LockWaits`], seconds.
+pub const LOCK_WAIT_BOUNDS: [f64; 8] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01,
+];
+
+/// How long the writer waited for readers before it could change the state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LockWaits {
+    /// Waits by bucket of [`LOCK_WAIT_BOUNDS`], not cumulative; the last one has no bound.
+    pub buckets: [u64; 9],
+    /// Sum of the waits, seconds.
+    pub sum_seconds: f64,
+}
+
+impl LockWaits {
+    pub(crate) fn add(&mut self, seconds: f64) {
+        let place = LOCK_WAIT_BOUNDS.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.buckets.get_mut(place) {
+            *count += 1;
+        }
+        self.sum_seconds += seconds;
+    }
+}
+
 /// Everything `/metrics` shows.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -63,6 +87,8 @@ pub struct Metrics {
     pub tasks_evicted_total: u64,
     /// Among them, tasks that had not ended.
     pub running_tasks_evicted_total: u64,
+    /// How long the writer waited for readers.
+    pub lock_waits: LockWaits,
     /// Bytes of the texts of tasks in memory.
     pub text_bytes: u64,
 }

@@ -18,7 +18,7 @@ use crate::intake::Message;
 use hashbrown::HashMap;
 use health::Health;
 use intern::Interner;
-use metrics::{Counters, Metrics};
+use metrics::{Counters, LockWaits, Metrics};
 use model::{
     Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
     TaskQuery, TaskState, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
@@ -142,6 +142,7 @@ pub(crate) struct State {
     counters: Counters,
     health: Health,
     events_per_second: f64,
+    pub(crate) lock_waits: LockWaits,
     last_tick: Timestamp,
 }
 
@@ -159,6 +160,7 @@ impl State {
             counters: Counters::default(),
             health: Health::new(now),
             events_per_second: 0.0,
+            lock_waits: LockWaits::default(),
             last_tick: now,
             limits,
         }
@@ -512,6 +514,7 @@ impl State {
             tasks_stored: self.tasks.len() as u64,
             tasks_evicted_total: evicted,
             running_tasks_evicted_total: evicted_running,
+            lock_waits: self.lock_waits.clone(),
             text_bytes: self.tasks.text_bytes() as u64,
         }
     }
