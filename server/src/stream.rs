@@ -14,6 +14,7 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use model::{Frame, Topic};
+use monitor::SharedFrame;
 use std::time::Duration;
 
 /// Proxies close connections that are silent for long, mostly after a minute.
@@ -40,10 +41,13 @@ pub(crate) async fn stream(
     Ok((headers, sse).into_response())
 }
 
-fn to_event(frame: &Frame) -> Result<Event, axum::Error> {
-    let revision = match frame {
+fn to_event(frame: &SharedFrame) -> Result<Event, axum::Error> {
+    let revision = match &**frame {
         Frame::Snapshot(snapshot) => snapshot.revision,
         Frame::Delta { revision, .. } => *revision,
     };
-    Event::default().id(revision.to_string()).json_data(frame)
+    let json = frame
+        .json()
+        .map_err(|problem| axum::Error::new(problem.to_owned()))?;
+    Ok(Event::default().id(revision.to_string()).data(json))
 }

@@ -20,7 +20,7 @@ mod suggest;
 
 pub use config::MonitorConfig;
 pub use error::StartError;
-pub use feed::Subscription;
+pub use feed::{SharedFrame, Subscription};
 pub use state::metrics::{
     EventCount, LOCK_WAIT_BOUNDS, LockWaits, Metrics, RUNTIME_BOUNDS, RuntimeHistogram,
 };
@@ -28,7 +28,7 @@ pub use state::metrics::{
 use broker::{connect::Target, events::EventReader, pidbox::Pidbox, results::Results};
 use cell::StateReader;
 use control::Control;
-use feed::Watched;
+use feed::{Views, Watched};
 use intake::Intake;
 use model::{
     ErrorKind, Pulse, QueryError, QueueList, SearchError, SearchExpression, TaskDetail, TaskId,
@@ -58,6 +58,7 @@ pub struct Monitor {
 #[derive(Debug)]
 struct Inner {
     reader: StateReader,
+    views: Arc<Views>,
     control: Control,
     results: Option<Results>,
     intake: Intake,
@@ -134,6 +135,7 @@ impl Monitor {
         Ok(Self {
             inner: Arc::new(Inner {
                 reader,
+                views: Arc::default(),
                 control,
                 results,
                 intake,
@@ -165,13 +167,7 @@ impl Monitor {
         if let Topic::Tasks(query) = &topic {
             parse_search(query)?;
         }
-        Ok(Subscription::new(
-            self.clone(),
-            topic,
-            self.inner.reader.revisions(),
-            self.inner.cancel.clone(),
-            self.inner.control.watched.clone(),
-        ))
+        Ok(self.inner.views.subscribe(self, topic))
     }
 
     /// Returns a window on tasks.
@@ -265,6 +261,10 @@ impl Monitor {
 
     pub(crate) fn watched(&self) -> &Watched {
         &self.inner.control.watched
+    }
+
+    pub(crate) fn views(&self) -> Arc<Views> {
+        Arc::clone(&self.inner.views)
     }
 
     pub(crate) fn reader(&self) -> &StateReader {
