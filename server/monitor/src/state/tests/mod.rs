@@ -2,6 +2,7 @@
 
 mod golden;
 mod laws;
+mod searches;
 
 use super::{Limits, State};
 use model::{TaskDetail, TaskId, TaskQuery, Timestamp};
