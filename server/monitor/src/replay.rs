@@ -7,7 +7,7 @@ use crate::{
     intake::Chunk,
     state::{Limits, State},
 };
-use model::{QueryError, SearchExpression, TaskPage, TaskQuery, Timestamp};
+use model::{QueryError, SearchExpression, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp};
 use protocol::Scratch;
 
 /// A state that is fed by hand.
@@ -46,6 +46,11 @@ impl Replay {
             events += decoded.events;
         }
         events
+    }
+
+    /// Returns everything known of a task.
+    pub fn task(&self, id: &TaskId) -> Option<TaskDetail> {
+        self.state.task(id)
     }
 
     /// Returns the window of a query whose search asks for no times from now.
