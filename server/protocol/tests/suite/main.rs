@@ -2,6 +2,8 @@
 //! Celery ever sent.
 
 mod bodies;
+mod checks;
+mod corpus;
 mod events;
 mod laws;
 mod messages;

@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod reference;
+pub(crate) mod seeds;
 
 use serde_json::Value;
 use std::{
@@ -131,6 +132,11 @@ pub(crate) fn python_json(value: &Value) -> String {
     }
 }
 
+/// The fuzz targets' crate lies below this one and uses this file too.
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join("tests/golden"))
+        .find(|folder| folder.is_dir())
+        .expect("the captures are part of the crate")
 }

@@ -1,0 +1,8 @@
+//! See `repr` in `tests/suite/checks.rs`.
+#![no_main]
+
+#[path = "../../tests/suite/checks.rs"]
+#[expect(dead_code, reason = "one check a target")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::repr(bytes));
