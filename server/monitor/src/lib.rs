@@ -167,7 +167,7 @@ impl Monitor {
         if let Topic::Tasks(query) = &topic {
             parse_search(query)?;
         }
-        Ok(self.inner.views.subscribe(self, topic))
+        self.inner.views.subscribe(self, topic)
     }
 
     /// Returns a window on tasks.

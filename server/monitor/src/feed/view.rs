@@ -2,7 +2,7 @@
 
 use super::Subscription;
 use crate::Monitor;
-use model::{Frame, SearchExpression, Snapshot, Topic, WireError};
+use model::{ErrorKind, Frame, SearchExpression, Snapshot, Topic, WireError};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -27,6 +27,12 @@ const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the frame of the page is looked at.
 const PULSE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Most topics that are watched at a time: each keeps its picture in memory.
+const MAX_VIEWS: usize = 2_000;
+
+/// Most watchers of all topics together.
+const MAX_WATCHERS: usize = 20_000;
 
 /// Frames that a slow watcher may be behind before it gets a whole picture.
 const MAX_BEHIND: usize = 32;
@@ -99,11 +105,26 @@ struct Channels {
 
 impl Views {
     /// Watches a topic; the first one to watch it sets its view going.
-    pub(crate) fn subscribe(&self, monitor: &Monitor, topic: Topic) -> Subscription {
+    ///
+    /// Refused when more than [`MAX_VIEWS`] topics or [`MAX_WATCHERS`] watchers
+    /// would be there.
+    pub(crate) fn subscribe(
+        &self,
+        monitor: &Monitor,
+        topic: Topic,
+    ) -> Result<Subscription, WireError> {
         let key = topic.to_query_string();
         let cancel = &monitor.inner.cancel;
         let watched = monitor.watched();
         let mut by_topic = self.by_topic.lock();
+        let watchers: usize = by_topic.values().map(|c| c.frames.receiver_count()).sum();
+        let is_full = by_topic.len() >= MAX_VIEWS && !by_topic.contains_key(&key);
+        if is_full || watchers >= MAX_WATCHERS {
+            return Err(WireError::new(
+                ErrorKind::Unavailable,
+                "Too many live views are open; close some and try again",
+            ));
+        }
         let channels = by_topic.entry(key.clone()).or_insert_with(|| {
             let channels = Channels {
                 pictures: watch::Sender::new(None),
@@ -121,13 +142,13 @@ impl Views {
             });
             channels
         });
-        Subscription {
+        Ok(Subscription {
             frames: channels.frames.subscribe(),
             pictures: channels.pictures.subscribe(),
             looked_at: watched.look(&topic),
             cancel: cancel.clone(),
             seen: None,
-        }
+        })
     }
 
     /// Forgets a view that nobody watches; `false` if somebody does.
@@ -298,7 +319,7 @@ impl Live {
         let taken = tokio::task::spawn_blocking(move || monitor.snapshot(&topic)).await;
         let snapshot = taken.unwrap_or_else(|error| {
             let message = format!("a live view failed: {error}");
-            Err(WireError::new(model::ErrorKind::Internal, message))
+            Err(WireError::new(ErrorKind::Internal, message))
         })?;
         let least = match self.topic {
             Topic::Overview | Topic::Worker(_) => FIGURES_INTERVAL,

@@ -3,3 +3,4 @@
 mod celery;
 mod redis;
 mod support;
+mod views;

@@ -1,6 +1,6 @@
 //! The engine on a real Redis: subscription, loss of the connection, queues, live views.
 
-use crate::support::{Redis, eventually, golden_events};
+use crate::support::{Redis, eventually, golden_events, is_up};
 use ::redis::Commands;
 use model::{BrokerState, Frame, GapCause, QueueName, TaskQuery, TaskState, Topic, View};
 use monitor::Monitor;
@@ -13,13 +13,6 @@ fn publish(redis: &Redis, file: &str) {
             .expect("Redis takes messages");
         assert_eq!(listeners, 1, "exactly one subscription listens");
     }
-}
-
-async fn is_up(monitor: &Monitor) {
-    eventually("the subscription", || {
-        matches!(monitor.pulse().broker, BrokerState::Up { .. }).then_some(())
-    })
-    .await;
 }
 
 fn stored(monitor: &Monitor) -> u64 {

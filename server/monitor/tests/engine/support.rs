@@ -122,6 +122,14 @@ pub(crate) async fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T
     }
 }
 
+/// Waits until events are subscribed to.
+pub(crate) async fn is_up(monitor: &Monitor) {
+    eventually("the subscription", || {
+        matches!(monitor.pulse().broker, model::BrokerState::Up { .. }).then_some(())
+    })
+    .await;
+}
+
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -44,7 +44,8 @@ impl Tasks {
 
     /// Returns how many tasks wait in workers, by worker and type.
     pub(crate) fn prefetched(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.segments.iter().flat_map(|segment| {
+        let has_some = |s: &&Segment| s.counts[usize::from(code::RECEIVED)] > 0;
+        self.segments.iter().filter(has_some).flat_map(|segment| {
             (0..segment.len())
                 .filter(|at| segment.state[*at] == code::RECEIVED)
                 .map(|at| (segment.worker[at], segment.name[at]))
@@ -266,19 +267,16 @@ impl Tasks {
 
     /// Returns the tasks that name this one as parent, oldest first.
     fn children(&self, names: &Names, id: u128) -> Vec<TaskSummary> {
-        let mut children = Vec::new();
-        for segment in &self.segments {
-            for at in 0..segment.len() {
-                let is_child = segment.id[at] != id && segment.parent(at) == Some(id);
-                if is_child {
-                    children.extend(self.summary(names, segment.first + at as u64));
-                    if children.len() >= MAX_CHILDREN {
-                        return children;
-                    }
-                }
-            }
-        }
-        children
+        self.segments
+            .iter()
+            .flat_map(|segment| {
+                let mut rows: Vec<usize> = segment.children_of(id).collect();
+                rows.sort_unstable();
+                rows.into_iter().map(|at| segment.first + at as u64)
+            })
+            .take(MAX_CHILDREN)
+            .filter_map(|sequence| self.summary(names, sequence))
+            .collect()
     }
 }
 

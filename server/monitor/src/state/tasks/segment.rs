@@ -80,6 +80,7 @@ pub(crate) struct Rest {
 /// What only tasks of workflows, with an ETA or with an expiry have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aside {
+    row: u16,
     pub(crate) root: u128,
     pub(crate) parent: u128,
     pub(crate) eta: i64,
@@ -254,7 +255,10 @@ impl Segment {
         let place = match usize::from(self.rest[at].aside).checked_sub(1) {
             Some(place) => place,
             None => {
-                self.asides.push(Aside::default());
+                self.asides.push(Aside {
+                    row: at as u16,
+                    ..Aside::default()
+                });
                 // At most one a row, and rows are counted by 15 bits.
                 self.rest[at].aside = self.asides.len() as u16;
                 self.asides.len() - 1
@@ -325,6 +329,15 @@ impl Segment {
             .then(|| self.aside(at).map_or(0, |aside| aside.parent))
     }
 
+    /// Returns the rows that name this task as their parent, in the order they were told.
+    pub(crate) fn children_of(&self, parent: u128) -> impl Iterator<Item = usize> {
+        self.asides
+            .iter()
+            .filter(move |aside| aside.parent == parent)
+            .map(|aside| usize::from(aside.row))
+            .filter(move |at| self.id[*at] != parent && self.parent(*at) == Some(parent))
+    }
+
     /// Stores the parent's number; `odd` is its text if it is no UUID.
     pub(crate) fn set_parent(&mut self, at: usize, parent: u128, odd: Option<&str>) {
         let is_self = parent == self.id[at];
@@ -374,7 +387,10 @@ impl Segment {
             self.set_text(at, *field, text);
         }
         if let Some(aside) = moving.aside {
-            *self.aside_mut(at) = aside;
+            *self.aside_mut(at) = Aside {
+                row: at as u16,
+                ..aside
+            };
         }
         self.rest[at].client = moving
             .client
