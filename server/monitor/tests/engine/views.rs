@@ -2,7 +2,7 @@
 
 use crate::support::{Redis, is_up};
 use ::redis::Commands;
-use model::{Frame, TaskQuery, Topic, View};
+use model::{Frame, Topic, View};
 use monitor::Subscription;
 
 /// Publishes `task-sent` of a task that nobody has heard of.
@@ -51,7 +51,7 @@ async fn all_who_watch_a_topic_see_the_same_whenever_they_came() {
     let monitor = redis.monitor(|_| {});
     is_up(&monitor).await;
     let mut connection = redis.connection();
-    let topic = Topic::Tasks(Box::new(TaskQuery::default()));
+    let topic = Topic::Tasks(Box::default());
     let mut early = monitor.subscribe(topic.clone()).expect("a good query");
     for number in 1..=20 {
         send_task(&mut connection, number);
@@ -75,7 +75,7 @@ async fn a_watcher_that_falls_behind_gets_a_whole_picture_again() {
     let monitor = redis.monitor(|_| {});
     is_up(&monitor).await;
     let mut connection = redis.connection();
-    let topic = Topic::Tasks(Box::new(TaskQuery::default()));
+    let topic = Topic::Tasks(Box::default());
     let mut slow = monitor.subscribe(topic.clone()).expect("a good query");
     let mut quick = monitor.subscribe(topic).expect("a good query");
     let first = slow.next().await.expect("the engine runs");
