@@ -51,6 +51,9 @@ impl EventReader {
             let mut up_since = None;
             let result = self.read(&mut last_message, &mut up_since);
             let Err(error) = result else { return };
+            if self.is_stopped() {
+                return;
+            }
             // What is cut off after a while is subscribed to again at once;
             // what is refused, or cut off again and again, after a pause.
             let was_up = up_since.is_some_and(|since: Instant| since.elapsed() > STEADY_AFTER);
@@ -287,20 +290,21 @@ impl Plain<'_> {
                 Parsed::Whole(reply, length) => {
                     match reply {
                         Reply::Message(payload) => chunk.push(payload),
-                        Reply::Error(text) => return Err(BrokerError::Lost(server_error(text))),
+                        Reply::Error(text) => break Err(server_error(text)),
                         Reply::Subscribed | Reply::Other => {}
                     }
                     self.start += length;
                 }
-                Parsed::Partial(needed) => break needed,
-                Parsed::Broken => return Err(BrokerError::Lost(not_redis().into())),
+                Parsed::Partial(needed) => break Ok(needed),
+                Parsed::Broken => break Err(not_redis().into()),
             }
         };
         if !chunk.is_empty() {
             *last_message = clock::now();
         }
+        // What came before the trouble is whole.
         self.reader.intake.push(chunk);
-        Ok(needed)
+        needed.map_err(BrokerError::Lost)
     }
 
     /// Moves what is left to the start of the buffer and sees to it that
@@ -318,7 +322,7 @@ impl Plain<'_> {
         }
     }
 
-    /// Reads what is there, or waits for it; silence is probed.
+    /// Reads what is there, or waits for it; silence is probed. A stop ends the wait with an error.
     fn fill(&mut self) -> io::Result<()> {
         while !self.reader.is_stopped() {
             match self.socket.read(&mut self.buffer[self.end..]) {
@@ -346,14 +350,14 @@ impl Plain<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Err(io::ErrorKind::Interrupted.into())
     }
 
     /// Passes over a message of `length` bytes that is too long to be taken.
     fn skip(&mut self, length: usize) -> io::Result<()> {
         let mut left = length - (self.end - self.start);
         (self.start, self.end) = (0, 0);
-        while left > 0 && !self.reader.is_stopped() {
+        while left > 0 {
             self.fill()?;
             let passed = left.min(self.end);
             left -= passed;

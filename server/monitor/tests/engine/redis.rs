@@ -153,6 +153,35 @@ async fn an_unreadable_message_costs_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_long_is_passed_over_and_counted() {
+    let redis = Redis::start();
+    let mut connection = redis.connection();
+    // By default Redis itself would rather drop the subscriber.
+    let _: () = ::redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("client-output-buffer-limit")
+        .arg("pubsub 0 0 0")
+        .query(&mut connection)
+        .expect("Redis takes the setting");
+    let monitor = redis.monitor(|_| {});
+    is_up(&monitor).await;
+    let long = "x".repeat(65 << 20);
+    let _: u64 = connection
+        .publish("/0.celeryev/task.multi", long)
+        .expect("Redis takes messages");
+    publish(&redis, "c570.ok.jsonl");
+    eventually("the tasks", || (stored(&monitor) == 2).then_some(())).await;
+    assert_eq!(monitor.pulse().dropped_total, 1);
+    let gaps = monitor.pulse().gaps;
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(
+        (gaps[0].cause, gaps[0].missed),
+        (GapCause::Overload, Some(1))
+    );
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queues_are_found_and_counted_over_all_priorities() {
     let redis = Redis::start();
     let mut connection = redis.connection();
