@@ -2,12 +2,17 @@
 //!
 //! The law: for two pictures of one topic, `old.apply(old.change_to(new)) == new`.
 
+use crate::tagged::{self, tag_first};
 use crate::{
     Inspection, ListChange, Overview, Pulse, QueryError, QueueList, QueueSummary, RedisInfo,
     TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
     WorkerDetail, WorkerList, WorkerName, WorkerSummary,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::fmt;
 
 /// What a browser looks at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,7 +93,7 @@ impl Topic {
 }
 
 /// A whole picture of a topic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "view", content = "of", rename_all = "snake_case")]
 pub enum View {
     /// The first screen.
@@ -107,59 +112,93 @@ pub enum View {
     Undecodable(UndecodableList),
 }
 
+tag_first!(View, "view", "of", {
+    "overview" => View::Overview,
+    "tasks" => View::Tasks,
+    "task" => View::Task,
+    "workers" => View::Workers,
+    "worker" => View::Worker,
+    "queues" => View::Queues,
+    "undecodable" => View::Undecodable,
+});
+
 /// What leads from one picture of a topic to a later one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "change", content = "of", rename_all = "snake_case")]
 pub enum Change {
     /// The whole picture, where parts would not be smaller.
     Whole(View),
     /// A window on tasks.
-    Tasks {
-        /// Rows.
-        rows: Option<ListChange<TaskSummary>>,
-        /// `TaskPage::total`
-        total: u64,
-        /// `TaskPage::states`, if they changed.
-        states: Option<Vec<(TaskState, u64)>>,
-        /// `TaskPage::stored`
-        stored: u64,
-        /// `TaskPage::latest`
-        latest: u64,
-        /// `TaskPage::newer`
-        newer: u64,
-    },
+    Tasks(TasksChange),
     /// All workers.
-    Workers {
-        /// Rows.
-        rows: Option<ListChange<WorkerSummary>>,
-        /// `WorkerList::unanswered_pings`
-        unanswered_pings: u64,
-    },
+    Workers(WorkersChange),
     /// One worker.
-    Worker {
-        /// Its row.
-        summary: Box<WorkerSummary>,
-        /// Its namesakes, if they changed.
-        namesakes: Option<Vec<WorkerSummary>>,
-        /// Its answers, if they changed.
-        inspection: Option<Box<Inspection>>,
-    },
+    Worker(WorkerChange),
     /// All queues.
-    Queues {
-        /// Rows.
-        rows: Option<ListChange<QueueSummary>>,
-        /// `QueueList::unacked`
-        unacked: u64,
-        /// `QueueList::polled`
-        polled: Option<Timestamp>,
-        /// `QueueList::redis`, if it changed; `null` if it is no longer known.
-        #[serde(
-            default,
-            skip_serializing_if = "Option::is_none",
-            deserialize_with = "present"
-        )]
-        redis: Option<Option<RedisInfo>>,
-    },
+    Queues(QueuesChange),
+}
+
+tag_first!(Change, "change", "of", {
+    "whole" => Change::Whole,
+    "tasks" => Change::Tasks,
+    "workers" => Change::Workers,
+    "worker" => Change::Worker,
+    "queues" => Change::Queues,
+});
+
+/// What changed in a window on tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TasksChange {
+    /// Rows.
+    pub rows: Option<ListChange<TaskSummary>>,
+    /// `TaskPage::total`
+    pub total: u64,
+    /// `TaskPage::states`, if they changed.
+    pub states: Option<Vec<(TaskState, u64)>>,
+    /// `TaskPage::stored`
+    pub stored: u64,
+    /// `TaskPage::latest`
+    pub latest: u64,
+    /// `TaskPage::newer`
+    pub newer: u64,
+}
+
+/// What changed among all workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkersChange {
+    /// Rows.
+    pub rows: Option<ListChange<WorkerSummary>>,
+    /// `WorkerList::unanswered_pings`
+    pub unanswered_pings: u64,
+}
+
+/// What changed of one worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerChange {
+    /// Its row.
+    pub summary: Box<WorkerSummary>,
+    /// Its namesakes, if they changed.
+    pub namesakes: Option<Vec<WorkerSummary>>,
+    /// Its answers, if they changed.
+    pub inspection: Option<Box<Inspection>>,
+}
+
+/// What changed among all queues.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueuesChange {
+    /// Rows.
+    pub rows: Option<ListChange<QueueSummary>>,
+    /// `QueueList::unacked`
+    pub unacked: u64,
+    /// `QueueList::polled`
+    pub polled: Option<Timestamp>,
+    /// `QueueList::redis`, if it changed; `null` if it is no longer known.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub redis: Option<Option<RedisInfo>>,
 }
 
 /// Reads a field that is there, so that `null` is a value and not an absence.
@@ -178,30 +217,30 @@ impl View {
             return None;
         }
         Some(match (self, new) {
-            (Self::Tasks(old), Self::Tasks(new)) => Change::Tasks {
+            (Self::Tasks(old), Self::Tasks(new)) => Change::Tasks(TasksChange {
                 rows: ListChange::between(&old.rows, &new.rows),
                 total: new.total,
                 states: (old.states != new.states).then(|| new.states.clone()),
                 stored: new.stored,
                 latest: new.latest,
                 newer: new.newer,
-            },
-            (Self::Workers(old), Self::Workers(new)) => Change::Workers {
+            }),
+            (Self::Workers(old), Self::Workers(new)) => Change::Workers(WorkersChange {
                 rows: ListChange::between(&old.rows, &new.rows),
                 unanswered_pings: new.unanswered_pings,
-            },
-            (Self::Worker(Some(old)), Self::Worker(Some(new))) => Change::Worker {
+            }),
+            (Self::Worker(Some(old)), Self::Worker(Some(new))) => Change::Worker(WorkerChange {
                 summary: Box::new(new.summary.clone()),
                 namesakes: (old.namesakes != new.namesakes).then(|| new.namesakes.clone()),
                 inspection: (old.inspection != new.inspection)
                     .then(|| Box::new(new.inspection.clone())),
-            },
-            (Self::Queues(old), Self::Queues(new)) => Change::Queues {
+            }),
+            (Self::Queues(old), Self::Queues(new)) => Change::Queues(QueuesChange {
                 rows: ListChange::between(&old.rows, &new.rows),
                 unacked: new.unacked,
                 polled: new.polled,
                 redis: (old.redis != new.redis).then(|| new.redis.clone()),
-            },
+            }),
             (_, new) => Change::Whole(new.clone()),
         })
     }
@@ -215,14 +254,14 @@ impl View {
             (_, Change::Whole(view)) => *self = view.clone(),
             (
                 Self::Tasks(page),
-                Change::Tasks {
+                Change::Tasks(TasksChange {
                     rows,
                     total,
                     states,
                     stored,
                     latest,
                     newer,
-                },
+                }),
             ) => {
                 if let Some(rows) = rows {
                     rows.apply(&mut page.rows);
@@ -237,10 +276,10 @@ impl View {
             }
             (
                 Self::Workers(list),
-                Change::Workers {
+                Change::Workers(WorkersChange {
                     rows,
                     unanswered_pings,
-                },
+                }),
             ) => {
                 if let Some(rows) = rows {
                     rows.apply(&mut list.rows);
@@ -249,11 +288,11 @@ impl View {
             }
             (
                 Self::Worker(Some(detail)),
-                Change::Worker {
+                Change::Worker(WorkerChange {
                     summary,
                     namesakes,
                     inspection,
-                },
+                }),
             ) => {
                 detail.summary = (**summary).clone();
                 if let Some(namesakes) = namesakes {
@@ -265,12 +304,12 @@ impl View {
             }
             (
                 Self::Queues(list),
-                Change::Queues {
+                Change::Queues(QueuesChange {
                     rows,
                     unacked,
                     polled,
                     redis,
-                },
+                }),
             ) => {
                 if let Some(rows) = rows {
                     rows.apply(&mut list.rows);
@@ -299,7 +338,7 @@ pub struct Snapshot {
 }
 
 /// One message of the live stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "frame", rename_all = "snake_case")]
 pub enum Frame {
     /// The first message, or a fresh start.
@@ -315,4 +354,38 @@ pub enum Frame {
         /// The picture's change, if it changed.
         change: Option<Box<Change>>,
     },
+}
+
+impl<'de> Deserialize<'de> for Frame {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Delta {
+            from: u64,
+            revision: u64,
+            pulse: Option<Box<Pulse>>,
+            change: Option<Box<Change>>,
+        }
+        struct TagFirst;
+        impl<'de> Visitor<'de> for TagFirst {
+            type Value = Frame;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a frame that begins with `frame`")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Frame, A::Error> {
+                let kind = tagged::tag(&mut map, "frame")?;
+                let rest = MapAccessDeserializer::new(map);
+                match &*kind {
+                    "snapshot" => Box::deserialize(rest).map(Frame::Snapshot),
+                    "delta" => Delta::deserialize(rest).map(|delta| Frame::Delta {
+                        from: delta.from,
+                        revision: delta.revision,
+                        pulse: delta.pulse,
+                        change: delta.change,
+                    }),
+                    _ => Err(de::Error::unknown_variant(&kind, &["snapshot", "delta"])),
+                }
+            }
+        }
+        deserializer.deserialize_map(TagFirst)
+    }
 }

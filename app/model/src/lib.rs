@@ -14,12 +14,15 @@ pub mod query;
 pub mod queue;
 pub mod repr;
 pub mod search;
+mod tagged;
 pub mod task;
 pub mod time;
 pub mod worker;
 
 pub use error::{ErrorKind, WireError};
-pub use feed::{Change, Frame, Snapshot, Topic, View};
+pub use feed::{
+    Change, Frame, QueuesChange, Snapshot, TasksChange, Topic, View, WorkerChange, WorkersChange,
+};
 pub use health::{
     BrokerState, Gap, GapCause, Pulse, UndecodableKind, UndecodableList, UndecodableSample,
 };

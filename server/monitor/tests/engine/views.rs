@@ -105,7 +105,7 @@ async fn follow_one(subscription: &mut Subscription, tasks: u64) {
                 _ => None,
             },
             Frame::Delta { change, .. } => match change.as_deref() {
-                Some(model::Change::Tasks { total, .. }) => Some(*total),
+                Some(model::Change::Tasks(change)) => Some(change.total),
                 _ => None,
             },
         };
