@@ -1,10 +1,12 @@
-//! JSON as a folding tree. Folding is the browser's own (`details`), so it
-//! works without JavaScript and with the keyboard.
+//! Values as a folding tree: JSON as it is, and what Python wrote of arguments
+//! and results. Folding is the browser's own (`details`), so it works without
+//! JavaScript and with the keyboard.
 
 use leptos::prelude::*;
+use model::repr::{Argument, Entry, Quoted, Repr};
 use serde_json::Value;
 
-/// Deeper than this, values are written on one line: foreign JSON may nest without end.
+/// Deeper than this, values are written on one line: foreign values may nest without end.
 const DEEPEST: usize = 12;
 /// A node with more items than this starts folded.
 const MOST_OPEN: usize = 12;
@@ -12,83 +14,266 @@ const MOST_OPEN: usize = 12;
 const MOST_ITEMS: usize = 2_000;
 /// Characters of a folded node's first items.
 const HINT: usize = 48;
+/// A call no longer than this is written on one line, such as `Decimal('1.10')`.
+const SHORT_CALL: usize = 80;
 
-/// A JSON value with its name.
+/// A value with its name, as the tree shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    name: Option<String>,
+    value: Shown,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Shown {
+    /// On one line; the class colours it.
+    Leaf { text: String, class: &'static str },
+    /// Something that the worker left out, in words.
+    Cut(String),
+    /// With items of its own below it.
+    Branch {
+        /// What it is, and of how many items: `{4}`, `[2]`.
+        count: String,
+        /// Its first items.
+        hint: String,
+        items: Vec<Node>,
+        /// How many items are not shown.
+        left_out: usize,
+    },
+}
+
+/// A value as a tree. What it holds stands at the left edge.
 #[component]
 pub fn Tree(
     /// The value.
-    value: Value,
+    #[prop(into)]
+    value: Node,
 ) -> impl IntoView {
-    let rows = match &value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| node(Some(key.clone()), value, 0))
-            .collect_view(),
-        other => vec![node(None, other, 0)].into_iter().collect_view(),
+    let rows = match value.value {
+        Shown::Branch {
+            items, left_out, ..
+        } => (
+            items.into_iter().map(|item| row(item, 0)).collect_view(),
+            more(left_out),
+        )
+            .into_any(),
+        leaf => row(
+            Node {
+                name: value.name,
+                value: leaf,
+            },
+            0,
+        ),
     };
-    view! { <div class="tree">{rows}</div> }
+    view! { <div class="tree">{rows}</div> }.into_any()
 }
 
-fn node(key: Option<String>, value: &Value, depth: usize) -> AnyView {
-    let name = key.map(|key| {
+fn row(node: Node, depth: usize) -> AnyView {
+    let name = node.name.map(|name| {
         view! {
-            <span class="tree-key">{key}</span>
+            <span class="tree-key">{name}</span>
             ": "
         }
     });
-    let items: Vec<(Option<String>, &Value)> = match value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (Some(key.clone()), value))
-            .collect(),
-        Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
-        _ => Vec::new(),
-    };
-    if items.is_empty() || depth >= DEEPEST {
-        return view! {
+    match node.value {
+        Shown::Leaf { text, class } => view! {
             <div class="tree-leaf">
-                {name} <span class=scalar_class(value)>{hide_passwords(&value.to_string())}</span>
+                {name} <span class=class>{text}</span>
             </div>
         }
-        .into_any();
-    }
-    let count = match value {
-        Value::Object(_) => format!("{{{}}}", items.len()),
-        _ => format!("[{}]", items.len()),
-    };
-    let is_open = items.len() <= MOST_OPEN && depth < 2;
-    let left_out = items.len().saturating_sub(MOST_ITEMS);
-    let children = items
-        .into_iter()
-        .take(MOST_ITEMS)
-        .map(|(key, value)| node(key, value, depth + 1))
-        .collect_view();
-    view! {
-        <details class="tree-node" open=is_open>
-            <summary>
-                {name} <span class="tree-count">{count}</span>
-                <span class="tree-hint">{hint(value)}</span>
-            </summary>
-            <div class="tree-items">
-                {children}
-                {(left_out > 0)
-                    .then(|| {
-                        view! {
-                            <div class="tree-leaf tree-left-out">{format!("{left_out} more")}</div>
-                        }
-                    })}
+        .into_any(),
+        Shown::Cut(words) => view! {
+            <div class="tree-leaf">
+                {name} <span class="tree-cut">{words}</span>
             </div>
-        </details>
+        }
+        .into_any(),
+        Shown::Branch {
+            count,
+            hint,
+            items,
+            left_out,
+        } => {
+            let is_open = items.len() <= MOST_OPEN && depth < 2;
+            let items = items.into_iter().map(|item| row(item, depth + 1));
+            view! {
+                <details class="tree-node" open=is_open>
+                    <summary>
+                        {name} <span class="tree-count">{count}</span>
+                        <span class="tree-hint">{hint}</span>
+                    </summary>
+                    <div class="tree-items">{items.collect_view()} {more(left_out)}</div>
+                </details>
+            }
+            .into_any()
+        }
     }
-    .into_any()
 }
 
-fn scalar_class(value: &Value) -> &'static str {
-    match value {
-        Value::String(_) => "tree-string",
-        Value::Number(_) => "tree-number",
-        _ => "tree-other",
+fn more(left_out: usize) -> Option<AnyView> {
+    (left_out > 0).then(|| {
+        view! { <div class="tree-leaf tree-left-out">{format!("{left_out} more")}</div> }.into_any()
+    })
+}
+
+impl Shown {
+    fn leaf(text: impl Into<String>, class: &'static str) -> Self {
+        Self::Leaf {
+            text: text.into(),
+            class,
+        }
     }
+
+    /// Makes a branch; `total` counts the items before those beyond the bound were left out.
+    fn branch(count: String, words: &[String], items: Vec<Node>, total: usize) -> Self {
+        Self::Branch {
+            count,
+            hint: hint(words),
+            left_out: total.saturating_sub(items.len()),
+            items,
+        }
+    }
+}
+
+impl From<Value> for Node {
+    fn from(value: Value) -> Self {
+        Self {
+            name: None,
+            value: of_json(&value, 0),
+        }
+    }
+}
+
+fn of_json(value: &Value, depth: usize) -> Shown {
+    let child = |name: Option<&String>, value: &Value| Node {
+        name: name.cloned(),
+        value: of_json(value, depth + 1),
+    };
+    match value {
+        Value::Object(fields) if !fields.is_empty() && depth < DEEPEST => {
+            let items = fields.iter().take(MOST_ITEMS);
+            let items = items.map(|(key, value)| child(Some(key), value)).collect();
+            let words: Vec<String> = fields.keys().take(8).cloned().collect();
+            Shown::branch(format!("{{{}}}", fields.len()), &words, items, fields.len())
+        }
+        Value::Array(values) if !values.is_empty() && depth < DEEPEST => {
+            let items = values.iter().take(MOST_ITEMS);
+            let items = items.map(|value| child(None, value)).collect();
+            let words: Vec<String> = values.iter().take(8).map(Value::to_string).collect();
+            Shown::branch(format!("[{}]", values.len()), &words, items, values.len())
+        }
+        Value::String(_) => Shown::leaf(hide_passwords(&value.to_string()), "tree-string"),
+        Value::Number(_) => Shown::leaf(value.to_string(), "tree-number"),
+        _ => Shown::leaf(hide_passwords(&value.to_string()), "tree-other"),
+    }
+}
+
+impl From<&Repr<'_>> for Node {
+    fn from(value: &Repr<'_>) -> Self {
+        Self {
+            name: None,
+            value: of_repr(value, 0),
+        }
+    }
+}
+
+fn of_repr(value: &Repr<'_>, depth: usize) -> Shown {
+    let many = |items: &[Repr<'_>], open: char, close: char| {
+        let shown = items.iter().take(MOST_ITEMS).map(|item| Node {
+            name: None,
+            value: of_repr(item, depth + 1),
+        });
+        let words: Vec<String> = items.iter().take(8).map(Repr::to_string).collect();
+        let known = known(items.iter());
+        Shown::branch(
+            format!("{open}{known}{close}"),
+            &words,
+            shown.collect(),
+            items.len(),
+        )
+    };
+    match value {
+        Repr::Missing | Repr::Ellipsis(_) => {
+            Shown::Cut("cut by the worker at about 1,024 characters".to_owned())
+        }
+        Repr::Hidden(text) => Shown::Cut(format!("{text} left out by the worker: nested too deep")),
+        Repr::None | Repr::Bool(_) | Repr::Opaque(_) => {
+            Shown::leaf(value.to_string(), "tree-other")
+        }
+        Repr::Int(text) | Repr::Float(text) => Shown::leaf(*text, "tree-number"),
+        Repr::Str(quoted) | Repr::Bytes(quoted) => text(value, quoted),
+        _ if depth >= DEEPEST => Shown::leaf(value.to_string(), "tree-other"),
+        Repr::List(items) if !items.is_empty() => many(items, '[', ']'),
+        Repr::Tuple(items) if !items.is_empty() => many(items, '(', ')'),
+        Repr::Set(items) if !items.is_empty() => many(items, '{', '}'),
+        Repr::Dict(entries) if !entries.is_empty() => dict(entries, depth),
+        Repr::Call { name, arguments } => call(value, name, arguments, depth),
+        Repr::List(_) | Repr::Tuple(_) | Repr::Set(_) | Repr::Dict(_) => {
+            Shown::leaf(value.to_string(), "tree-other")
+        }
+    }
+}
+
+/// How many values a container has: `4`, or `4 or more` where it was cut.
+fn known<'a, 'b: 'a>(items: impl Iterator<Item = &'a Repr<'b>>) -> String {
+    let (mut known, mut is_cut) = (0_usize, false);
+    for item in items {
+        match item {
+            Repr::Missing | Repr::Ellipsis(_) => is_cut = true,
+            _ => known += 1,
+        }
+    }
+    if is_cut {
+        format!("{known} or more")
+    } else {
+        known.to_string()
+    }
+}
+
+fn text(value: &Repr<'_>, quoted: &Quoted<'_>) -> Shown {
+    if quoted.is_closed {
+        Shown::leaf(value.to_string(), "tree-string")
+    } else {
+        Shown::leaf(
+            format!("{value} (cut here by the worker)"),
+            "tree-string tree-cut",
+        )
+    }
+}
+
+fn dict(entries: &[Entry<'_>], depth: usize) -> Shown {
+    let items = entries
+        .iter()
+        .take(MOST_ITEMS)
+        .map(|entry| match &entry.value {
+            Some(value) => Node {
+                name: Some(entry.key.to_string()),
+                value: of_repr(value, depth + 1),
+            },
+            None => Node {
+                name: None,
+                value: of_repr(&entry.key, depth + 1),
+            },
+        });
+    let keys = entries.iter().map(|entry| &entry.key);
+    let words: Vec<String> = keys.clone().take(8).map(Repr::to_string).collect();
+    let count = format!("{{{}}}", known(keys));
+    Shown::branch(count, &words, items.collect(), entries.len())
+}
+
+fn call(value: &Repr<'_>, name: &str, arguments: &[Argument<'_>], depth: usize) -> Shown {
+    let line = value.to_string();
+    if arguments.is_empty() || line.len() <= SHORT_CALL {
+        return Shown::leaf(line, "tree-other");
+    }
+    let items = arguments.iter().take(MOST_ITEMS).map(|argument| Node {
+        name: argument.keyword.map(str::to_owned),
+        value: of_repr(&argument.value, depth + 1),
+    });
+    let words: Vec<String> = arguments.iter().take(8).map(Argument::to_string).collect();
+    let known = known(arguments.iter().map(|argument| &argument.value));
+    let count = format!("{name}({known})");
+    Shown::branch(count, &words, items.collect(), arguments.len())
 }
 
 /// Hides the password in every address within `text`. Celery masks its own
@@ -118,12 +303,7 @@ fn hide_passwords(text: &str) -> String {
 }
 
 /// The first items of a node, for when it is folded.
-fn hint(value: &Value) -> String {
-    let words: Vec<String> = match value {
-        Value::Object(fields) => fields.keys().take(8).cloned().collect(),
-        Value::Array(items) => items.iter().take(8).map(Value::to_string).collect(),
-        _ => Vec::new(),
-    };
+fn hint(words: &[String]) -> String {
     let words = hide_passwords(&words.join(", "));
     match words.char_indices().nth(HINT) {
         Some((end, _)) => format!("{}…", &words[..end]),
@@ -158,10 +338,65 @@ mod tests {
 
     #[test]
     fn a_hint_names_the_first_items_and_is_cut_between_characters() {
-        assert_eq!(hint(&json!({"a": 1, "b": [2]})), "a, b");
-        assert_eq!(hint(&json!(["ü", 4])), "\"ü\", 4");
-        let long = hint(&json!(["ü".repeat(80)]));
+        let hint_of = |value: Value| match of_json(&value, 0) {
+            Shown::Branch { hint, .. } => hint,
+            other => panic!("no branch: {other:?}"),
+        };
+        assert_eq!(hint_of(json!({"a": 1, "b": [2]})), "a, b");
+        assert_eq!(hint_of(json!(["ü", 4])), "\"ü\", 4");
+        let long = hint_of(json!(["ü".repeat(80)]));
         assert_eq!(long.chars().count(), HINT + 1);
         assert!(long.ends_with('…'));
+    }
+
+    /// The tree as indented lines.
+    fn drawn(text: &str) -> Vec<String> {
+        fn draw(node: &Node, depth: usize, lines: &mut Vec<String>) {
+            let name = node.name.as_ref().map(|name| format!("{name}: "));
+            let (words, items) = match &node.value {
+                Shown::Leaf { text, .. } => (text.clone(), [].as_slice()),
+                Shown::Cut(words) => (format!("!{words}"), [].as_slice()),
+                Shown::Branch { count, items, .. } => (count.clone(), items.as_slice()),
+            };
+            let indent = " ".repeat(depth);
+            lines.push(format!("{indent}{}{words}", name.unwrap_or_default()));
+            for item in items {
+                draw(item, depth + 1, lines);
+            }
+        }
+        let mut lines = Vec::new();
+        draw(&Node::from(&model::repr::parse(text).root), 0, &mut lines);
+        lines
+    }
+
+    #[test]
+    fn what_python_wrote_becomes_a_tree() {
+        assert_eq!(
+            drawn("{'to': 'a@b', 'lines': [(1, 2.5), None], 'at': datetime.date(2026, 11, 20)}"),
+            [
+                "{3}",
+                " 'to': 'a@b'",
+                " 'lines': [2]",
+                "  (2)",
+                "   1",
+                "   2.5",
+                "  None",
+                " 'at': datetime.date(2026, 11, 20)",
+            ]
+        );
+        assert_eq!(drawn("()"), ["()"]);
+    }
+
+    #[test]
+    fn what_the_worker_left_out_is_told_and_not_counted() {
+        assert_eq!(
+            drawn("('a', [...], ...)"),
+            [
+                "(2 or more)",
+                " 'a'",
+                " ![...] left out by the worker: nested too deep",
+                " !cut by the worker at about 1,024 characters",
+            ]
+        );
     }
 }

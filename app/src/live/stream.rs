@@ -23,7 +23,7 @@ impl Stream {
         let source = EventSource::new(address)?;
         let on_message = Closure::new(move |event: MessageEvent| {
             let text = event.data().as_string().unwrap_or_default();
-            on_frame(serde_json::from_str(&text));
+            on_frame(serde_json::from_slice(text.as_bytes()));
         });
         let on_error = Closure::new(on_break);
         source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));

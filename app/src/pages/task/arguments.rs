@@ -1,13 +1,23 @@
-//! Arguments and result as Celery sent them: Python's `repr`, never evaluated.
+//! Arguments and result as Celery sent them: Python's `repr`, taken apart for
+//! the eyes and never evaluated.
 
-use crate::components::{card::Card, copy::CopyButton};
+use crate::components::{
+    card::Card,
+    copy::CopyButton,
+    tree::{Node, Tree},
+};
 use leptos::prelude::*;
-use model::{TaskDetail, TaskState};
+use model::{
+    TaskDetail, TaskState,
+    repr::{Repr, parse},
+};
 
 /// Where Celery cut a text, it wrote this (celery/utils/saferepr.py; the limit
 /// is `resultrepr_maxsize` and `argsrepr_maxsize` of celery/app/amqp.py).
 const CUT: &str = "...";
 
+/// A text of Python's as a tree with the text itself one click away; a text
+/// that is nothing to take apart stays what it is.
 #[component]
 fn Code(
     /// The text.
@@ -17,21 +27,48 @@ fn Code(
 ) -> impl IntoView {
     move || match text.get() {
         Some(text) => {
-            let is_cut = text.contains(CUT);
+            let parsed = parse(&text);
+            if !has_parts(&parsed.root) {
+                return plain(text.clone()).into_any();
+            }
+            let tree = Node::from(&parsed.root);
             view! {
-                <pre class="code" tabindex="0">{text}</pre>
-                {is_cut
-                    .then(|| {
-                        view! {
-                            <p class="cut-note">
-                                "Cut at about 1,024 characters by the worker, where “...” stands."
-                            </p>
-                        }
-                    })}
+                <Tree value=tree />
+                <details class="code-raw">
+                    <summary>"As text"</summary>
+                    {plain(text.clone())}
+                </details>
             }
             .into_any()
         }
         None => view! { <p class="code-absent">{absent}</p> }.into_any(),
+    }
+}
+
+/// Tells whether a tree shows more than the text does.
+fn has_parts(value: &Repr<'_>) -> bool {
+    match value {
+        Repr::List(items) | Repr::Tuple(items) | Repr::Set(items) => !items.is_empty(),
+        Repr::Dict(entries) => !entries.is_empty(),
+        Repr::Call { arguments, .. } => !arguments.is_empty(),
+        _ => false,
+    }
+}
+
+fn plain(text: String) -> impl IntoView {
+    let is_cut = text.contains(CUT);
+    view! {
+        <pre class="code" tabindex="0">
+            {text}
+        </pre>
+        {is_cut
+            .then(|| {
+                view! {
+                    <p class="cut-note">
+                        "Cut at about 1,024 characters by the worker, where “...” stands."
+                    </p>
+                }
+            })}
     }
 }
 
