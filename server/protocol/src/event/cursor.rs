@@ -137,7 +137,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads the string whose opening quote is here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<&'a str, Broken> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
@@ -241,7 +241,7 @@ impl<'a> Cursor<'a> {
 ///
 /// Most strings of events are short, so the first bytes are looked at eight at
 /// a time; a call of `memchr2` pays only after that.
-#[inline]
+#[inline(always)]
 fn find_special(bytes: &[u8], start: usize) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
