@@ -32,8 +32,20 @@ pub struct TaskMessage {
     pub parent_id: Option<TaskId>,
     /// The group it belongs to.
     pub group_id: Option<String>,
+    /// Its place in the group.
+    pub group_index: Option<u64>,
     /// The process that sent it.
     pub origin: Option<String>,
+    /// The entry of the schedule that sent it, if django-celery-beat did.
+    pub periodic_task_name: Option<String>,
+    /// Seconds after which its process is killed.
+    pub time_limit: Option<f64>,
+    /// Seconds after which it gets an exception.
+    pub soft_time_limit: Option<f64>,
+    /// Whether its result is not to be stored.
+    pub ignore_result: bool,
+    /// The stamps that a workflow put on it, a JSON object; since Celery 5.3.
+    pub stamps: Option<String>,
     /// Python's repr of the positional arguments; absent in protocol 1.
     pub argsrepr: Option<String>,
     /// Python's repr of the keyword arguments; absent in protocol 1.
@@ -46,6 +58,8 @@ pub struct TaskMessage {
     pub priority: Option<u64>,
     /// Whether a worker took it before and did not acknowledge it.
     pub redelivered: bool,
+    /// The key under which workers hold it until they acknowledge it.
+    pub delivery_tag: Option<String>,
     /// How the body is encoded.
     pub content_type: String,
     /// How the body is compressed.
@@ -132,6 +146,7 @@ fn fields(
     };
     let delivery = envelope.properties.get("delivery_info");
     let delivered = |key: &str| delivery.and_then(|info| info.get(key));
+    let limit = |place| head.get("timelimit")?.get(place)?.as_f64();
     let is_true = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
     Ok(TaskMessage {
         protocol,
@@ -151,7 +166,16 @@ fn fields(
         root_id: text("root_id").map(TaskId::from),
         parent_id: text("parent_id").map(TaskId::from),
         group_id: text("group").or_else(|| text("taskset")),
+        group_index: head.get("group_index").and_then(Value::as_u64),
         origin: text("origin"),
+        periodic_task_name: text("periodic_task_name"),
+        time_limit: limit(0),
+        soft_time_limit: limit(1),
+        ignore_result: is_true(head.get("ignore_result")),
+        stamps: head
+            .get("stamps")
+            .filter(|stamps| stamps.as_object().is_some_and(|stamps| !stamps.is_empty()))
+            .map(Value::to_string),
         argsrepr: text("argsrepr"),
         kwargsrepr: text("kwargsrepr"),
         exchange: delivered("exchange")
@@ -163,6 +187,11 @@ fn fields(
         priority: envelope.properties.get("priority").and_then(Value::as_u64),
         redelivered: is_true(delivered("redelivered"))
             || is_true(envelope.headers.get("redelivered")),
+        delivery_tag: envelope
+            .properties
+            .get("delivery_tag")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         content_type: envelope.content_type.clone(),
         compression: envelope
             .headers

@@ -114,6 +114,19 @@ def messages(client, app, add):
             task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{serializer} {compression}")),
             **options,
         )
+    everything = add.s("everything")
+    everything.stamp(customer="acme")
+    everything.apply_async(
+        queue="parked",
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, "everything")),
+        time_limit=30,
+        soft_time_limit=2.5,
+        ignore_result=True,
+        group_id="g1",
+        group_index=3,
+        shadow="seen",
+        headers={"periodic_task_name": "every minute"},
+    )
     tail.apply_async(queue="parked", task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, "chain")))
     emit(
         kind="key",

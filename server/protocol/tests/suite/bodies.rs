@@ -244,3 +244,25 @@ fn results_in_every_encoding_are_read_or_named() {
     // Pickle as it is, and pickle that is compressed.
     assert_eq!((documents.len(), refused), (11, vec![3, 10]));
 }
+
+#[test]
+fn every_header_is_read() {
+    let lines = encodings();
+    let elements = lines[0].fields["payload"].as_array().unwrap();
+    let message = open_message(elements[1].as_str().unwrap().as_bytes()).unwrap();
+    let task = message.task;
+    assert_eq!(task.shadow.as_deref(), Some("seen"));
+    assert_eq!(task.group_id.as_deref(), Some("g1"));
+    assert_eq!(task.group_index, Some(3));
+    assert_eq!(
+        (task.time_limit, task.soft_time_limit),
+        (Some(30.0), Some(2.5))
+    );
+    assert!(task.ignore_result);
+    assert_eq!(task.periodic_task_name.as_deref(), Some("every minute"));
+    let stamps: Value = serde_json::from_str(&task.stamps.unwrap()).unwrap();
+    assert_eq!(stamps, json!({"customer": "acme"}));
+    assert!(task.delivery_tag.is_some());
+    assert_eq!(task.routing_key.as_deref(), Some("parked"));
+    assert_eq!(message.body.unwrap().args, "[\"everything\"]");
+}
