@@ -1,6 +1,6 @@
 //! Workers: what heartbeats tell, and what a worker says when asked.
 
-use crate::{Keyed, QueueName, Timestamp, WorkerName};
+use crate::{Keyed, QueueName, TaskName, Timestamp, WorkerName};
 use serde::{Deserialize, Serialize};
 
 /// Whether a worker process is there.
@@ -79,6 +79,10 @@ pub struct WorkerSummary {
     pub events: EventCounts,
     /// Started tasks that its heartbeats count and its events did not tell of.
     pub missed: u64,
+    /// Types that it runs and that send no events (`send_events=False`): they
+    /// are not shown, and are no part of `missed`.
+    #[serde(default)]
+    pub silent_types: Vec<TaskName>,
     /// Tasks started in each of the last 60 whole minutes, oldest first.
     pub trend: Vec<u32>,
 }

@@ -85,6 +85,7 @@ prop_compose! {
             task_events: Some(true),
             events: EventCounts::default(),
             missed: 0,
+            silent_types: Vec::new(),
             trend,
         }
     }

@@ -243,6 +243,7 @@ pub(super) mod tests {
             task_events: None,
             events: EventCounts::default(),
             missed: 0,
+            silent_types: Vec::new(),
             trend: Vec::new(),
         }
     }
