@@ -28,6 +28,10 @@ pub struct MonitorConfig {
     pub inspect_timeout: Duration,
     /// Forget workers that are gone for so long; never if absent.
     pub purge_offline_workers: Option<Duration>,
+    /// How long a worker must be gone before the tasks it ran count as orphaned.
+    pub orphan_grace: Duration,
+    /// Whether announcements of results are listened to.
+    pub result_stream: bool,
     /// The dashboard's version, for the screens.
     pub version: String,
 }
@@ -51,6 +55,8 @@ impl MonitorConfig {
             poll_interval: Duration::from_secs(2),
             inspect_timeout: Duration::from_secs(1),
             purge_offline_workers: None,
+            orphan_grace: Duration::from_secs(10),
+            result_stream: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

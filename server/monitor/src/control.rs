@@ -50,6 +50,8 @@ pub(crate) struct Control {
     pub(crate) reader: StateReader,
     pub(crate) timeout: Duration,
     pub(crate) watched: crate::feed::Watched,
+    /// Who finds out what events did not tell.
+    pub(crate) repairs: mpsc::UnboundedSender<Errands>,
 }
 
 impl Control {
@@ -84,13 +86,36 @@ impl Control {
         }
     }
 
-    async fn do_errands(&self, errands: Errands) -> Result<(), BrokerError> {
+    async fn do_errands(&self, mut errands: Errands) -> Result<(), BrokerError> {
+        if errands.has_repairs() {
+            let repairs = errands.take_repairs();
+            // It takes a while and must not hold up the pings.
+            if self.repairs.send(repairs).is_err() {
+                tracing::debug!("nobody repairs any more");
+            }
+        }
         if !errands.enable_events.is_empty() {
             let workers: Vec<&str> = errands.enable_events.iter().map(|w| w.as_str()).collect();
             tracing::info!(?workers, "telling workers to send task events");
-            self.pidbox
-                .cast("enable_events", &errands.enable_events)
+            let answers = self
+                .pidbox
+                .ask(
+                    "enable_events",
+                    json!({}),
+                    Some(&errands.enable_events),
+                    self.timeout,
+                )
                 .await?;
+            for reply in answers.replies {
+                // "task events enabled" or "task events already enabled"
+                // (`celery/worker/control.py enable_events`).
+                if let Some(said) = inspect::ok(&reply.value) {
+                    self.intake.push_input(Input::EventsAreOn {
+                        worker: reply.worker,
+                        were_on: said.contains("already"),
+                    });
+                }
+            }
         }
         if !errands.ping.is_empty() {
             self.ping(Some(&errands.ping)).await?;
@@ -102,18 +127,40 @@ impl Control {
     }
 
     async fn ping(&self, destination: Option<&BTreeSet<WorkerName>>) -> Result<(), BrokerError> {
-        let replies = self
+        let answers = self
             .pidbox
             .ask("ping", json!({}), destination, self.timeout)
             .await?;
-        if replies.is_empty() && destination.is_none() {
-            self.intake.push_input(Input::Unanswered);
+        let all = answers.replies.len() as u64;
+        // celery 5.7's beat answers as `celerybeat@host`, to ping only; it is no worker.
+        let workers: Vec<WorkerName> = answers
+            .replies
+            .into_iter()
+            .map(|reply| reply.worker)
+            .filter(|worker| !worker.as_str().starts_with("celerybeat@"))
+            .collect();
+        if destination.is_none() {
+            self.intake.push_input(Input::PingedAll {
+                answered: workers.len() as u64,
+                silent: answers.listeners.saturating_sub(all),
+            });
         }
-        for reply in replies {
-            // celery 5.7's beat answers as `celerybeat@host`, to ping only; it is no worker.
-            if !reply.worker.as_str().starts_with("celerybeat@") {
-                self.intake.push_input(Input::Answered(reply.worker));
-            }
+        let mut answers: BTreeMap<WorkerName, usize> = BTreeMap::new();
+        for worker in workers {
+            *answers.entry(worker.clone()).or_default() += 1;
+            self.intake.push_input(Input::Answered(worker));
+        }
+        // Two processes may share a name; only their statistics tell them apart.
+        answers.retain(|_, count| *count > 1);
+        let has_unknown_twin = {
+            let state = self.reader.read();
+            answers
+                .iter()
+                .any(|(worker, count)| state.namesakes(worker) < *count)
+        };
+        if has_unknown_twin {
+            // Everybody is asked: of one name one answer would be waited for.
+            self.inspect(&BRIEF, None).await?;
         }
         Ok(())
     }
@@ -146,7 +193,8 @@ impl Control {
         commands: &[&'static str],
         destination: Option<&BTreeSet<WorkerName>>,
     ) -> Result<(), BrokerError> {
-        let mut answers: BTreeMap<WorkerName, Inspection> = BTreeMap::new();
+        // Two processes may share a name: then each question has two answers.
+        let mut answers: BTreeMap<WorkerName, Vec<Inspection>> = BTreeMap::new();
         let asked = commands.iter().map(|command| async {
             let replies = self
                 .pidbox
@@ -156,16 +204,26 @@ impl Control {
         });
         // All at once, so that a silent worker costs one deadline, not eight.
         for (command, answer) in futures_util::future::join_all(asked).await {
-            for reply in answer? {
-                if inspect::error(&reply.value).is_none() {
-                    let inspection = answers.entry(reply.worker).or_default();
-                    *part_of(inspection, command) = Some(reply.value);
+            for reply in answer?.replies {
+                if inspect::error(&reply.value).is_some() {
+                    continue;
                 }
+                let inspections = answers.entry(reply.worker).or_default();
+                let place = inspections
+                    .iter_mut()
+                    .position(|inspection| part_of(inspection, command).is_none());
+                let place = place.unwrap_or_else(|| {
+                    inspections.push(Inspection::default());
+                    inspections.len() - 1
+                });
+                *part_of(&mut inspections[place], command) = Some(reply.value);
             }
         }
-        for (worker, inspection) in answers {
-            self.intake
-                .push_input(Input::Inspected(worker, Box::new(inspection)));
+        for (worker, inspections) in answers {
+            for inspection in inspections {
+                self.intake
+                    .push_input(Input::Inspected(worker.clone(), Box::new(inspection)));
+            }
         }
         Ok(())
     }

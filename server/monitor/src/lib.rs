@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod intake;
 mod poller;
+mod repair;
 pub mod replay;
 mod state;
 mod suggest;
@@ -25,7 +26,13 @@ pub use state::metrics::{
     EventCount, LOCK_WAIT_BOUNDS, LockWaits, Metrics, RUNTIME_BOUNDS, RuntimeHistogram,
 };
 
-use broker::{connect::Target, events::EventReader, pidbox::Pidbox, results::Results};
+use broker::{
+    announcements::{Announcements, Listener},
+    connect::Target,
+    events::EventReader,
+    pidbox::Pidbox,
+    results::Results,
+};
 use cell::StateReader;
 use control::Control;
 use feed::{Views, Watched};
@@ -37,6 +44,7 @@ use model::{
 use parking_lot::Mutex;
 use poller::Poller;
 use protocol::TaskResult;
+use repair::{Listening, Repairer};
 use state::{Limits, State};
 use std::{
     collections::BTreeSet,
@@ -61,6 +69,7 @@ struct Inner {
     views: Arc<Views>,
     control: Control,
     results: Option<Results>,
+    announcements: Announcements,
     intake: Intake,
     cancel: CancellationToken,
     tracker: TaskTracker,
@@ -84,6 +93,7 @@ impl Monitor {
             max_workers: config.max_workers,
             enable_events: config.enable_events,
             purge_offline_seconds: config.purge_offline_workers.map(|d| d.as_secs_f64()),
+            orphan_grace_seconds: config.orphan_grace.as_secs_f64(),
             broker_url: config.broker.masked(),
             version: config.version.clone(),
         };
@@ -108,12 +118,14 @@ impl Monitor {
         let tracker = TaskTracker::new();
         let pidbox = Pidbox::new(target.clone(), config.keyspace.clone());
         tracker.spawn(pidbox.clone().collect_replies(cancel.clone()));
+        let (repairs, repairs_due) = mpsc::unbounded_channel();
         let control = Control {
-            pidbox,
+            pidbox: pidbox.clone(),
             intake: intake.clone(),
             reader: reader.clone(),
             timeout: config.inspect_timeout,
             watched: Watched::default(),
+            repairs,
         };
         tracker.spawn(control.clone().run(errands_due, cancel.clone()));
         let results = config.result_backend.clone().map(|url| {
@@ -123,6 +135,37 @@ impl Monitor {
             };
             Results::new(target, config.keyspace.clone())
         });
+        let repairer = Repairer {
+            pidbox,
+            results: results.clone(),
+            target: target.clone(),
+            keyspace: config.keyspace.clone(),
+            intake: intake.clone(),
+            reader: reader.clone(),
+            timeout: config.inspect_timeout,
+        };
+        tracker.spawn(repairer.run(repairs_due, cancel.clone()));
+        let announcements = Announcements::default();
+        if config.result_stream {
+            let url = config.result_backend.as_ref().unwrap_or(&config.broker);
+            let listener = Listener {
+                target: Target {
+                    url: url.clone(),
+                    sentinel_master: config.sentinel_master.clone(),
+                },
+                keyspace: config.keyspace.clone(),
+                announcements: announcements.clone(),
+                stop: Arc::clone(&stop_reader),
+            };
+            // Blocked in a read when the engine stops, so nobody waits for it.
+            spawn_thread("celeriac-results", move || listener.run())?;
+            let listening = Listening {
+                announcements: announcements.clone(),
+                intake: intake.clone(),
+                reader: reader.clone(),
+            };
+            tracker.spawn(listening.run(cancel.clone()));
+        }
         let poller = Poller {
             target,
             keyspace: config.keyspace.clone(),
@@ -138,6 +181,7 @@ impl Monitor {
                 views: Arc::default(),
                 control,
                 results,
+                announcements,
                 intake,
                 cancel,
                 tracker,
@@ -256,7 +300,9 @@ impl Monitor {
 
     /// Returns everything `/metrics` shows.
     pub fn metrics(&self) -> Metrics {
-        self.inner.reader.read().metrics(clock::now())
+        let mut metrics = self.inner.reader.read().metrics(clock::now());
+        metrics.announcements_dropped_total = self.inner.announcements.dropped();
+        metrics
     }
 
     pub(crate) fn watched(&self) -> &Watched {

@@ -26,6 +26,7 @@ impl Replay {
             max_workers: 5_000,
             enable_events: false,
             purge_offline_seconds: None,
+            orphan_grace_seconds: 10.0,
             broker_url: String::new(),
             version: String::new(),
         };

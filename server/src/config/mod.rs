@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use leptos::config::LeptosOptions;
 use monitor::MonitorConfig;
 pub use options::LogFormat;
-use options::Options;
+use options::{Options, ResultStream};
 use protocol::{FanoutPrefix, Keyspace, RedisUrl, UrlError};
 use std::{
     ffi::OsString,
@@ -144,6 +144,12 @@ impl Config {
         };
         Ok(Self {
             monitor: MonitorConfig {
+                orphan_grace: options.orphan_grace,
+                result_stream: match options.result_stream {
+                    ResultStream::Auto => result_backend.is_some(),
+                    ResultStream::On => true,
+                    ResultStream::Off => false,
+                },
                 sentinel_master: options.sentinel_master,
                 result_backend,
                 keyspace,
@@ -236,6 +242,7 @@ mod tests {
             "--inspect_timeout=250.5",
             "--poll-interval=0.5",
             "--purge-offline-workers=60",
+            "--orphan-grace=3",
             "--port=1",
         ])
         .expect("a configuration");
@@ -260,7 +267,25 @@ mod tests {
         assert_eq!(monitor.inspect_timeout, Duration::from_micros(250_500));
         assert_eq!(monitor.poll_interval, Duration::from_millis(500));
         assert_eq!(monitor.purge_offline_workers, Some(Duration::from_secs(60)));
+        assert_eq!(monitor.orphan_grace, Duration::from_secs(3));
+        assert!(monitor.result_stream, "there is a result backend");
         assert_eq!(config.leptos.site_addr.port(), 1);
+    }
+
+    #[test]
+    fn results_are_listened_to_as_told_or_if_there_is_a_backend() {
+        for (args, is_on) in [
+            (&[][..], false),
+            (&["--result-stream=on"], true),
+            (
+                &["--result-backend=redis://h", "--result-stream=off"],
+                false,
+            ),
+            (&["--result-backend=redis://h"], true),
+        ] {
+            let config = load(args).expect("a configuration");
+            assert_eq!(config.monitor.result_stream, is_on, "{args:?}");
+        }
     }
 
     #[test]

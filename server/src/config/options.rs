@@ -78,6 +78,20 @@ pub(super) struct Options {
     )]
     pub(super) purge_offline_workers: Option<u64>,
 
+    /// Seconds that a worker must be gone before the tasks it ran count as orphaned
+    #[arg(long, value_name = "SECONDS", env = "CELERIAC_ORPHAN_GRACE",
+          default_value = "10", value_parser = parse_seconds)]
+    pub(super) orphan_grace: Duration,
+
+    /// Whether announcements of results are listened to, as a second source beside events
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "CELERIAC_RESULT_STREAM",
+        default_value = "auto"
+    )]
+    pub(super) result_stream: ResultStream,
+
     /// Seconds between two readings of the queues' lengths
     #[arg(long, value_name = "SECONDS", env = "CELERIAC_POLL_INTERVAL",
           default_value = "2", value_parser = parse_seconds)]
@@ -155,6 +169,17 @@ pub(super) struct Options {
     /// How log lines look
     #[arg(long, env = "CELERIAC_LOG_FORMAT", default_value = "text")]
     pub(super) log_format: LogFormat,
+}
+
+/// When announcements of results are listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResultStream {
+    /// If a result backend is given.
+    Auto,
+    /// Always; on the broker's server if no result backend is given.
+    On,
+    /// Never.
+    Off,
 }
 
 /// How log lines look.

@@ -114,9 +114,9 @@ fn ours(text: &mut Text, metrics: &Metrics) {
             pulse.undecodable_total,
         ),
         (
-            "celeriac_gaps_total",
-            "Stretches of time in which events were missed",
-            metrics.gaps_total,
+            "celeriac_result_announcements_dropped_total",
+            "Announcements of results dropped because there were too many",
+            metrics.announcements_dropped_total,
         ),
         (
             "celeriac_tasks_evicted_total",
@@ -127,6 +127,24 @@ fn ours(text: &mut Text, metrics: &Metrics) {
     for (name, help, value) in counters {
         text.family(name, Kind::Counter, help);
         text.sample(name, &[], value);
+    }
+    let name = "celeriac_gaps_total";
+    let help = "Stretches of time in which events were missed";
+    text.family(name, Kind::Counter, help);
+    for cause in [
+        "broker_down",
+        "connection_lost",
+        "events_missed",
+        "overload",
+    ] {
+        let gaps = metrics.gaps_total.get(cause).copied().unwrap_or(0);
+        text.sample(name, &[("cause", cause)], gaps);
+    }
+    let name = "celeriac_missed_tasks_total";
+    let help = "Started tasks that a worker's heartbeats count and its events did not tell of";
+    text.family(name, Kind::Counter, help);
+    for (worker, tasks) in &metrics.missed {
+        text.sample(name, &[("worker", worker)], tasks);
     }
     text.family("celeriac_broker_up", Kind::Gauge, "Whether events arrive");
     text.sample("celeriac_broker_up", &[], is_up);
@@ -188,7 +206,7 @@ fn by_name(rows: &[WorkerSummary]) -> BTreeMap<&str, ByName> {
             // It runs nothing, whatever its last heartbeat said.
             WorkerStatus::Offline => Some(0),
         };
-        worker.is_online |= row.status == WorkerStatus::Online;
+        worker.is_online |= matches!(row.status, WorkerStatus::Online | WorkerStatus::Busy);
         worker.active = worker.active.zip(active).map(|(sum, more)| sum + more);
     }
     workers

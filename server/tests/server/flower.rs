@@ -410,9 +410,18 @@ async fn metrics_have_flowers_names_and_true_numbers() {
     for name in [
         "celeriac_events_dropped_total",
         "celeriac_messages_undecodable_total",
-        "celeriac_gaps_total",
+        "celeriac_result_announcements_dropped_total",
     ] {
         assert_eq!(value(name, ""), 0.0, "{name}");
+    }
+    for cause in [
+        "broker_down",
+        "connection_lost",
+        "events_missed",
+        "overload",
+    ] {
+        let labels = format!("cause=\"{cause}\"");
+        assert_eq!(value("celeriac_gaps_total", &labels), 0.0, "{cause}");
     }
     for name in [
         "process_resident_memory_bytes",

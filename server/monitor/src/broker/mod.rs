@@ -1,7 +1,9 @@
 //! Everything that talks to Redis.
 
+pub(crate) mod announcements;
 pub(crate) mod connect;
 pub(crate) mod events;
+pub(crate) mod messages;
 pub(crate) mod pidbox;
 pub(crate) mod queues;
 mod resp;

@@ -29,6 +29,14 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 type Waiting = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
 
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) replies: Vec<Reply>,
+    /// Mailboxes that the request reached, whether they answer or not.
+    pub(crate) listeners: u64,
+}
+
 /// Sends requests to workers and collects what they answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Pidbox {
@@ -123,7 +131,7 @@ impl Pidbox {
         arguments: serde_json::Value,
         destination: Option<&BTreeSet<WorkerName>>,
         timeout: Duration,
-    ) -> Result<Vec<Reply>, BrokerError> {
+    ) -> Result<Answers, BrokerError> {
         let ticket = uuid::Uuid::new_v4().to_string();
         let (sender, mut receiver) = mpsc::unbounded_channel();
         self.waiting.lock().insert(ticket.clone(), sender);
@@ -132,7 +140,7 @@ impl Pidbox {
             ticket: &ticket,
         };
         let listeners = self
-            .publish(method, arguments, destination, &ticket, true)
+            .publish(method, arguments, destination, &ticket)
             .await?;
         // Beat and other clients may listen without answering: an upper bound.
         let expected = destination.map_or(listeners, |names| names.len() as u64);
@@ -144,20 +152,7 @@ impl Pidbox {
                 Ok(None) | Err(_) => break,
             }
         }
-        Ok(replies)
-    }
-
-    /// Broadcasts a command that is not answered.
-    pub(crate) async fn cast(
-        &self,
-        method: &str,
-        destination: &BTreeSet<WorkerName>,
-    ) -> Result<(), BrokerError> {
-        let ticket = uuid::Uuid::new_v4().to_string();
-        let arguments = serde_json::Value::Object(serde_json::Map::new());
-        self.publish(method, arguments, Some(destination), &ticket, false)
-            .await?;
-        Ok(())
+        Ok(Answers { replies, listeners })
     }
 
     async fn publish(
@@ -166,14 +161,13 @@ impl Pidbox {
         arguments: serde_json::Value,
         destination: Option<&BTreeSet<WorkerName>>,
         ticket: &str,
-        is_answered: bool,
     ) -> Result<u64, BrokerError> {
         let request = Request {
             method: method.to_owned(),
             arguments,
             destination: destination.map(|names| names.iter().cloned().collect()),
             ticket: ticket.to_owned(),
-            reply_key: is_answered.then(|| self.reply_key.clone()),
+            reply_key: Some(self.reply_key.clone()),
         };
         let payload =
             pidbox::encode(&request, &self.keyspace, None).map_err(BrokerError::Encode)?;

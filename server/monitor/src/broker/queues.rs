@@ -16,7 +16,7 @@ const SCAN_COUNT: usize = 1_000;
 /// same database may hold millions; the rest is seen when their turn comes.
 const MAX_SCANNED: usize = 200_000;
 
-fn failed(operation: &'static str) -> impl Fn(redis::RedisError) -> BrokerError {
+pub(super) fn failed(operation: &'static str) -> impl Fn(redis::RedisError) -> BrokerError {
     move |source| BrokerError::Command { operation, source }
 }
 
@@ -147,7 +147,7 @@ async fn scan(
     }
 }
 
-fn glob_escape(text: &str) -> String {
+pub(super) fn glob_escape(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escape = matches!(c, '*' | '?' | '[' | ']' | '\\').then_some('\\');

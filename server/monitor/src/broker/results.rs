@@ -1,4 +1,4 @@
-//! Reading results, one task at a time.
+//! Reading results: one task's for a page, many at once for repair.
 
 use super::connect::Target;
 use crate::error::BrokerError;
@@ -9,6 +9,30 @@ use std::sync::Arc;
 
 /// Largest result that is read. Redis holds values of up to 512 MB.
 const MAX_BYTES: u64 = 8 << 20;
+
+/// Largest result that is read when many are.
+const MAX_BYTES_OF_MANY: u64 = 1 << 20;
+
+/// Results asked for at once, and most bytes of them.
+const MANY: usize = 500;
+const MAX_BYTES_AT_ONCE: u64 = 16 << 20;
+
+/// Of a result that is too large only its two ends are read, so many bytes each.
+const END_BYTES: isize = 1_024;
+
+/// What is stored for one of many tasks.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// A result.
+    Whole(Box<TaskResult>),
+    /// One that is too large to be read whole.
+    Large {
+        /// Its first and last bytes.
+        ends: Vec<u8>,
+        /// Its size.
+        bytes: u64,
+    },
+}
 
 /// The result backend.
 #[derive(Clone, Debug)]
@@ -25,6 +49,108 @@ impl Results {
             keyspace,
             connection: Arc::default(),
         }
+    }
+
+    /// Returns what is stored for tasks; those for which nothing readable is
+    /// stored are left out.
+    pub(crate) async fn read_many(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<Vec<(TaskId, Stored)>, BrokerError> {
+        let mut stored = Vec::new();
+        for ids in ids.chunks(MANY) {
+            let mut guard = self.connection.lock().await;
+            let mut connection = match guard.take() {
+                Some(connection) => connection,
+                None => self.target.connect(false).await?,
+            };
+            self.read_chunk(&mut connection, ids, &mut stored).await?;
+            // Kept only if it works: after an error the next read connects anew.
+            *guard = Some(connection);
+        }
+        Ok(stored)
+    }
+
+    async fn read_chunk(
+        &self,
+        connection: &mut MultiplexedConnection,
+        ids: &[TaskId],
+        stored: &mut Vec<(TaskId, Stored)>,
+    ) -> Result<(), BrokerError> {
+        let failed = |source| BrokerError::Command {
+            operation: "read results",
+            source,
+        };
+        let mut pipeline = redis::pipe();
+        for id in ids {
+            pipeline.strlen(self.keyspace.result_key(id));
+        }
+        // A key of another type under a result's name fails alone.
+        let lengths: Vec<redis::Value> = pipeline
+            .ignore_errors()
+            .query_async(connection)
+            .await
+            .map_err(failed)?;
+        let mut small: Vec<&TaskId> = Vec::new();
+        let mut bytes = 0;
+        for (id, length) in ids.iter().zip(lengths) {
+            let length = match length {
+                redis::Value::Int(length) => u64::try_from(length).unwrap_or(0),
+                _ => 0,
+            };
+            if length > MAX_BYTES_OF_MANY {
+                let key = self.keyspace.result_key(id);
+                let (mut ends, tail): (Vec<u8>, Vec<u8>) = redis::pipe()
+                    .getrange(&key, 0, END_BYTES)
+                    .getrange(&key, -END_BYTES, -1)
+                    .query_async(connection)
+                    .await
+                    .map_err(failed)?;
+                ends.extend(tail);
+                let large = Stored::Large {
+                    ends,
+                    bytes: length,
+                };
+                stored.push((id.clone(), large));
+            } else if length > 0 {
+                if bytes + length > MAX_BYTES_AT_ONCE {
+                    self.read_small(connection, &small, stored).await?;
+                    small.clear();
+                    bytes = 0;
+                }
+                bytes += length;
+                small.push(id);
+            }
+        }
+        self.read_small(connection, &small, stored).await
+    }
+
+    async fn read_small(
+        &self,
+        connection: &mut MultiplexedConnection,
+        ids: &[&TaskId],
+        stored: &mut Vec<(TaskId, Stored)>,
+    ) -> Result<(), BrokerError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<String> = ids.iter().map(|id| self.keyspace.result_key(id)).collect();
+        let documents: Vec<Option<Vec<u8>>> = redis::cmd("MGET")
+            .arg(keys)
+            .query_async(connection)
+            .await
+            .map_err(|source| BrokerError::Command {
+                operation: "read results",
+                source,
+            })?;
+        for (id, document) in ids.iter().zip(documents) {
+            match document.map(|document| decode_result(&document)) {
+                Some(Ok(result)) => stored.push(((*id).clone(), Stored::Whole(Box::new(result)))),
+                Some(Err(error)) => tracing::debug!(task.id = %id, %error, "skipped a result"),
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// Returns what is stored for a task; `None` if nothing is.

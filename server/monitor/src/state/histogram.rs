@@ -27,6 +27,20 @@ impl Histogram {
         self.total += 1;
     }
 
+    /// Returns how many durations there are.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Lets every duration count half, so that new ones count more.
+    pub(crate) fn halve(&mut self) {
+        for count in &mut self.counts {
+            // Rounded up: what happened at least once stays known.
+            *count = count.div_ceil(2);
+        }
+        self.total = self.counts.iter().map(|count| u64::from(*count)).sum();
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         if other.total == 0 {
             return;
@@ -70,6 +84,22 @@ mod tests {
             let found = histogram.quantile(share).expect("it is not empty");
             assert!((found / exact - 1.0).abs() < 0.03, "{share}: {found}");
         }
+    }
+
+    #[test]
+    fn halved_durations_keep_their_shape_and_weigh_less() {
+        let mut histogram = Histogram::default();
+        for _ in 0..1_000 {
+            histogram.add(1.0);
+        }
+        let before = histogram.quantile(0.95);
+        histogram.halve();
+        assert_eq!((histogram.total(), histogram.quantile(0.95)), (500, before));
+        for _ in 0..600 {
+            histogram.add(8.0);
+        }
+        let median = histogram.quantile(0.5).expect("it is not empty");
+        assert!(median > 7.0, "{median}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Names, tasks::Ended};
 use hashbrown::HashMap;
 use model::{QueueList, WorkerSummary};
+use std::collections::BTreeMap;
 
 /// Upper bounds of the run-time histogram, seconds: the Prometheus client's defaults.
 pub const RUNTIME_BOUNDS: [f64; 14] = [
@@ -79,8 +80,12 @@ pub struct Metrics {
     pub queues: QueueList,
     /// The dashboard's own state.
     pub pulse: model::Pulse,
-    /// Connection gaps since the start.
-    pub gaps_total: u64,
+    /// Gaps since the start, by cause; causes that never occurred are left out.
+    pub gaps_total: BTreeMap<&'static str, u64>,
+    /// Started tasks found to be unseen since the start, by worker.
+    pub missed: BTreeMap<String, u64>,
+    /// Announcements of results dropped because there were too many.
+    pub announcements_dropped_total: u64,
     /// Tasks in memory.
     pub tasks_stored: u64,
     /// Tasks forgotten to make room.

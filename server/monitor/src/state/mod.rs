@@ -4,10 +4,12 @@
 mod health;
 mod histogram;
 mod intern;
+mod ledger;
 pub(crate) mod metrics;
 mod overview;
 pub(crate) mod queues;
-mod tasks;
+pub(crate) mod repair;
+pub(crate) mod tasks;
 mod throughput;
 pub(crate) mod workers;
 
@@ -18,17 +20,23 @@ use crate::intake::Message;
 use hashbrown::HashMap;
 use health::Health;
 use intern::Interner;
+use ledger::Loss;
 use metrics::{Counters, LockWaits, Metrics};
 use model::{
     Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
     TaskQuery, TaskState, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
 };
-use protocol::{Decoded, EventKind, EventRef, Scratch};
+use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{Queues, Reading};
-use tasks::Tasks;
+use repair::Surveys;
+use std::collections::BTreeSet;
 pub(crate) use tasks::{Census, Column, Sample, Samples, Scan};
+use tasks::{Tasks, repair::Fact};
 use throughput::Throughput;
 use workers::{Errands, Workers};
+
+/// Seconds without drops after which a flood counts as over.
+const DROPS_OVER_SECONDS: f64 = 5.0;
 
 /// Texts that repeat, by kind.
 #[derive(Debug)]
@@ -92,6 +100,8 @@ pub(crate) struct Limits {
     pub(crate) max_workers: usize,
     pub(crate) enable_events: bool,
     pub(crate) purge_offline_seconds: Option<f64>,
+    /// How long a worker must be gone before its tasks are orphaned.
+    pub(crate) orphan_grace_seconds: f64,
     pub(crate) broker_url: String,
     pub(crate) version: String,
 }
@@ -121,10 +131,34 @@ pub(crate) enum Input {
     Queues(Box<Reading>),
     /// A worker answered a ping.
     Answered(WorkerName),
-    /// A ping to everybody stayed without any answer.
-    Unanswered,
+    /// Everybody was pinged.
+    PingedAll {
+        /// How many workers answered.
+        answered: u64,
+        /// How many mailboxes did not answer, whosever they are.
+        silent: u64,
+    },
+    /// A worker said that its task events are on.
+    EventsAreOn {
+        worker: WorkerName,
+        /// Whether they had been before it was told to send them.
+        were_on: bool,
+    },
     /// A worker answered an inspection.
     Inspected(WorkerName, Box<Inspection>),
+    /// Another source than events tells of tasks.
+    Facts(Vec<Fact>),
+    /// Tasks that no worker has any more and of which no result is kept.
+    Vanished {
+        ids: Vec<TaskId>,
+        /// When that was asked first.
+        asked: Timestamp,
+        /// What is said of them.
+        reason: &'static str,
+    },
+    /// Tasks whose worker process is gone, and whether their messages are
+    /// still in the broker, if that is known.
+    Orphaned(Vec<(TaskId, Option<bool>)>),
 }
 
 /// The state.
@@ -144,6 +178,15 @@ pub(crate) struct State {
     events_per_second: f64,
     pub(crate) lock_waits: LockWaits,
     last_tick: Timestamp,
+    /// Started tasks found to be unseen, by worker; only grows, for `/metrics`.
+    missed_by_worker: HashMap<u32, u64>,
+    /// Workers of which events were missed since the last tick.
+    to_repair: BTreeSet<WorkerName>,
+    /// Events of every worker were missed, or none came yet.
+    is_repair_due: bool,
+    surveys: Surveys,
+    /// When messages were dropped last, until it is repaired.
+    last_drop: Option<Timestamp>,
 }
 
 impl State {
@@ -162,6 +205,11 @@ impl State {
             events_per_second: 0.0,
             lock_waits: LockWaits::default(),
             last_tick: now,
+            missed_by_worker: HashMap::new(),
+            to_repair: BTreeSet::new(),
+            is_repair_due: false,
+            surveys: Surveys::default(),
+            last_drop: None,
             limits,
         }
     }
@@ -204,8 +252,14 @@ impl State {
             }
         };
         self.health.count_events(decoded.events, now);
-        if decoded.bad > 0 {
-            self.health.undecodable_total += u64::from(decoded.bad);
+        for reject in &decoded.rejects {
+            let error = &reject.first;
+            let count = u64::from(reject.count);
+            let problem = error.to_string();
+            self.health
+                .undecodable(error.kind.name(), problem, &error.bytes, count, now);
+            // Among what cannot be read may be starts of tasks.
+            self.workers.note_hole(now);
             self.revisions.health = self.revision;
         }
         decoded
@@ -221,9 +275,14 @@ impl State {
         let kind = self.names.event(event);
         match event.kind {
             EventKind::WorkerOnline | EventKind::WorkerHeartbeat | EventKind::WorkerOffline => {
-                if worker != intern::NONE {
-                    self.workers.apply_worker_event(worker, event, now);
+                // celery 5.7's beat may be `celerybeat@host`; it is no worker.
+                let is_beat = event
+                    .hostname
+                    .is_some_and(|name| name.starts_with("celerybeat@"));
+                if worker != intern::NONE && !is_beat {
+                    let loss = self.workers.apply_worker_event(worker, event, now);
                     self.revisions.workers = self.revision;
+                    self.note_loss(worker, loss);
                 }
                 self.counters.event(worker, kind, intern::NONE);
             }
@@ -235,11 +294,6 @@ impl State {
     }
 
     fn apply_task_event(&mut self, worker: u32, kind: u32, event: &EventRef<'_>, now: Timestamp) {
-        if worker != intern::NONE {
-            let pid = event.pid.unwrap_or(0);
-            self.workers.apply_task_event(worker, pid, event.kind, now);
-            self.revisions.workers = self.revision;
-        }
         // An event about no task can still be counted.
         let Some(id) = &event.uuid else {
             self.counters.event(worker, kind, intern::NONE);
@@ -247,12 +301,21 @@ impl State {
         };
         let outcome = self.tasks.apply(id, worker, event, &mut self.names, now);
         self.revisions.tasks = self.revision;
+        if worker != intern::NONE {
+            let (task, is_new_start) = (outcome.name, outcome.is_new_start);
+            self.workers
+                .apply_task_event(worker, event, task, is_new_start, now);
+            self.revisions.workers = self.revision;
+        }
         self.counters.event(worker, kind, outcome.name);
         if event.kind == EventKind::TaskSent
             && let Some(queue) = &event.queue
         {
             let queue = self.names.queues.intern(queue);
             self.queues.sent(queue, now);
+        }
+        if let Some((ended, at)) = outcome.retold {
+            self.throughput.take_back(ended, at);
         }
         if let Some(wait) = outcome.wait {
             self.throughput.waited(wait, now);
@@ -266,6 +329,27 @@ impl State {
         }
     }
 
+    /// Shows started tasks of a worker that went unseen.
+    fn note_loss(&mut self, worker: u32, loss: Option<Loss>) {
+        let Some(loss) = loss else { return };
+        let Some(name) = self.names.workers.text(worker).cloned() else {
+            return;
+        };
+        let name = WorkerName::new(name);
+        if loss.missed > 0 {
+            tracing::warn!(worker = %name, tasks = loss.missed, "started tasks went unseen");
+            self.throughput.mark_gap_between(loss.start, loss.end);
+            self.missed_by_worker
+                .entry(worker)
+                .and_modify(|sum| *sum += loss.missed.unsigned_abs())
+                .or_insert(loss.missed.unsigned_abs());
+            self.to_repair.insert(name.clone());
+        }
+        self.health.missed(&name, loss);
+        self.revisions.health = self.revision;
+        self.revisions.workers = self.revision;
+    }
+
     /// Applies what is no event.
     pub(crate) fn apply_input(&mut self, input: Input, now: Timestamp) {
         self.revision += 1;
@@ -273,6 +357,8 @@ impl State {
             Input::Connected => {
                 self.health.connected(now);
                 self.workers.excuse_silence(now);
+                self.workers.note_hole(now);
+                self.is_repair_due = true;
                 self.revisions.health = self.revision;
             }
             Input::Disconnected {
@@ -283,7 +369,7 @@ impl State {
             } => {
                 self.health
                     .disconnected(cause, was_refused, last_message, next_try, now);
-                self.throughput.mark_gap(now);
+                self.throughput.mark_gap_between(last_message, now);
                 self.revisions.health = self.revision;
             }
             Input::Queues(reading) => {
@@ -295,16 +381,34 @@ impl State {
                 self.workers.answered(worker, now);
                 self.revisions.workers = self.revision;
             }
-            Input::Unanswered => {
-                self.workers.unanswered_pings += 1;
+            Input::PingedAll { answered, silent } => {
+                if answered == 0 {
+                    self.workers.unanswered_pings += 1;
+                    self.revisions.workers = self.revision;
+                }
+                self.workers.pinged_all(silent, now);
+            }
+            Input::EventsAreOn { worker, were_on } => {
+                let worker = self.names.workers.intern(worker.as_str());
+                self.workers.events_are_on(worker, were_on);
                 self.revisions.workers = self.revision;
             }
             Input::Inspected(worker, answer) => {
                 let worker = self.names.workers.intern(worker.as_str());
-                self.workers.inspected(worker, &answer, now);
+                let totals: Vec<(u32, u64)> = answer
+                    .stats
+                    .iter()
+                    .flat_map(inspect::stats_totals)
+                    .map(|(name, count)| (self.names.tasks.intern(name.as_str()), count))
+                    .collect();
+                let loss = self.workers.inspected(worker, &answer, &totals, now);
+                self.note_loss(worker, loss);
                 self.revisions.workers = self.revision;
                 self.revisions.queues = self.revision;
             }
+            Input::Facts(facts) => self.learn(&facts, now),
+            Input::Vanished { ids, asked, reason } => self.vanish(&ids, asked, reason),
+            Input::Orphaned(orphans) => self.orphan(&orphans),
         }
     }
 
@@ -313,6 +417,8 @@ impl State {
         self.revision += 1;
         self.health.dropped(messages, now);
         self.throughput.mark_gap(now);
+        self.workers.note_hole(now);
+        self.last_drop = Some(now);
         self.revisions.health = self.revision;
     }
 
@@ -325,12 +431,24 @@ impl State {
             self.workers.excuse_silence(now);
         }
         self.throughput.advance(now);
-        let (errands, changed) = self.workers.tick(
+        let (mut errands, changed, losses) = self.workers.tick(
             &self.names,
             self.limits.enable_events,
             self.limits.purge_offline_seconds,
             now,
         );
+        for (worker, loss) in losses {
+            self.note_loss(worker, Some(loss));
+        }
+        errands.repair.append(&mut self.to_repair);
+        // Once the flood is over, what it cost is looked for.
+        let is_over = |last: &Timestamp| now.seconds_since(*last) >= DROPS_OVER_SECONDS;
+        self.is_repair_due |= self.last_drop.take_if(|last| is_over(last)).is_some();
+        errands.repair_all = std::mem::take(&mut self.is_repair_due);
+        // While nothing can arrive, silence says nothing about a task either.
+        if self.health.is_up() {
+            self.survey(&mut errands, now);
+        }
         if changed {
             self.revisions.workers = self.revision;
             self.revisions.queues = self.revision;
@@ -361,7 +479,7 @@ impl State {
             events_total: self.health.events_total,
             dropped_total: self.health.dropped_total,
             undecodable_total: self.health.undecodable_total,
-            missed_total: 0,
+            missed_total: self.health.missed_total(),
             gaps: self.health.shown_gaps(),
             failures: self.tasks.count(tasks::code::FAILURE),
             workers_online,
@@ -439,10 +557,7 @@ impl State {
     }
 
     pub(crate) fn undecodable(&self) -> UndecodableList {
-        UndecodableList {
-            total: self.health.undecodable_total,
-            kinds: Vec::new(),
-        }
+        self.health.undecodable_list()
     }
 
     pub(crate) fn worker_list(&self) -> WorkerList {
@@ -454,6 +569,11 @@ impl State {
 
     pub(crate) fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
         self.workers.detail(&self.names, name)
+    }
+
+    /// Returns how many processes of a worker's name are there.
+    pub(crate) fn namesakes(&self, name: &WorkerName) -> usize {
+        self.workers.namesakes(&self.names, name)
     }
 
     pub(crate) fn online_workers(&self) -> Vec<WorkerName> {
@@ -510,7 +630,13 @@ impl State {
             workers: self.workers.list(&self.names),
             queues: self.queue_list(),
             pulse: self.pulse(now),
-            gaps_total: self.health.gaps_total,
+            gaps_total: self.health.gaps_total.clone(),
+            missed: self
+                .missed_by_worker
+                .iter()
+                .map(|(worker, count)| (metrics::text(self.names.workers.text(*worker)), *count))
+                .collect(),
+            announcements_dropped_total: 0,
             tasks_stored: self.tasks.len() as u64,
             tasks_evicted_total: evicted,
             running_tasks_evicted_total: evicted_running,

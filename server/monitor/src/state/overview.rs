@@ -1,10 +1,11 @@
 //! The first screen's figures and warnings.
 
-use super::{State, metrics};
+use super::{State, metrics, tasks};
 use model::{
     Attention, GapCause, Overview, SearchExpression, Severity, TaskName, TaskQuery, TaskSort,
-    TaskState, Timestamp, TypeSummary, WorkerStatus,
+    TaskState, Timestamp, TypeSummary, WorkerName, WorkerStatus,
 };
+use std::collections::BTreeMap;
 
 /// Rows in each of the short tables.
 const ROWS: u32 = 8;
@@ -81,9 +82,10 @@ impl State {
         self.failing_types(now, &mut list);
         self.silent_workers(now, &mut list);
         self.unconsumed_queues(&mut list);
-        for gap in self.health.shown_gaps() {
-            let age = gap.end.map_or(0.0, |end| now.seconds_since(end));
-            if gap.cause == GapCause::Overload && age < 3600.0 {
+        self.unseen_tasks(now, &mut list);
+        self.stuck_tasks(&mut list);
+        for gap in self.health.recent_gaps(3600.0, now) {
+            if gap.cause == GapCause::Overload {
                 let missed = gap.missed.unwrap_or(0);
                 list.push(Attention {
                     severity: Severity::Watch,
@@ -106,6 +108,77 @@ impl State {
         }
         list.sort_by_key(|attention| attention.severity);
         list
+    }
+
+    /// Says how many tasks lost their worker, and how many run suspiciously long.
+    fn stuck_tasks(&self, list: &mut Vec<Attention>) {
+        let href = |state| {
+            let query = TaskQuery {
+                states: vec![state],
+                ..TaskQuery::default()
+            };
+            format!("/tasks?{}", query.to_query_string())
+        };
+        let orphaned = self.tasks.count(tasks::code::ORPHANED);
+        if orphaned > 0 {
+            list.push(Attention {
+                severity: Severity::Failing,
+                title: if orphaned == 1 {
+                    "1 task without its worker".to_owned()
+                } else {
+                    format!("{orphaned} tasks without their worker")
+                },
+                evidence: "The process that ran them is gone, and they have no result".to_owned(),
+                href: href(TaskState::Orphaned),
+            });
+        }
+        let slow = self.tasks.slow_count();
+        if slow > 0 {
+            list.push(Attention {
+                severity: Severity::Watch,
+                title: if slow == 1 {
+                    "1 task runs far longer than usual".to_owned()
+                } else {
+                    format!("{slow} tasks run far longer than usual")
+                },
+                evidence: "Over three times the 95th percentile of their type".to_owned(),
+                href: href(TaskState::Started),
+            });
+        }
+    }
+
+    /// Says how many tasks of the last hour were started and not seen, and whose.
+    fn unseen_tasks(&self, now: Timestamp, list: &mut Vec<Attention>) {
+        let mut by_worker: BTreeMap<&WorkerName, u64> = BTreeMap::new();
+        let (mut missed, mut recovered) = (0, 0);
+        for gap in self.health.recent_gaps(3600.0, now) {
+            if let (GapCause::EventsMissed, Some(worker)) = (gap.cause, &gap.worker) {
+                *by_worker.entry(worker).or_default() += gap.missed.unwrap_or(0);
+                missed += gap.missed.unwrap_or(0);
+                recovered += gap.recovered;
+            }
+        }
+        if missed == 0 {
+            return;
+        }
+        let mut workers: Vec<_> = by_worker.into_iter().collect();
+        workers.sort_by_key(|(_, missed)| std::cmp::Reverse(*missed));
+        let of: Vec<String> = workers
+            .iter()
+            .take(3)
+            .map(|(worker, missed)| format!("{worker} {missed}"))
+            .collect();
+        let rest = match workers.len().saturating_sub(3) {
+            0 => String::new(),
+            more => format!(" and {more} more workers"),
+        };
+        let noun = if missed == 1 { "task" } else { "tasks" };
+        list.push(Attention {
+            severity: Severity::Watch,
+            title: format!("{missed} started {noun} went unseen in the last hour"),
+            evidence: format!("{}{rest}; {recovered} found again", of.join(", ")),
+            href: "/workers".to_owned(),
+        });
     }
 
     fn failing_types(&self, now: Timestamp, list: &mut Vec<Attention>) {

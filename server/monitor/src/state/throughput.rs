@@ -12,6 +12,10 @@ const MINUTE: i64 = 60_000_000;
 const MINUTES: usize = 60;
 /// Minutes over which task types are compared.
 const TYPE_MINUTES: usize = 5;
+/// Run times of a type from which its usual time is told.
+const USUAL_COUNT: u64 = 20;
+/// Run times of a type after which the older ones begin to count less.
+const USUAL_MEMORY: u64 = 1_000;
 /// Most task types that are compared; a cluster has hundreds.
 const MAX_TYPES: usize = 5_000;
 
@@ -52,6 +56,13 @@ impl<T: Default> Ring<T> {
         &mut self.items[last]
     }
 
+    /// Returns the stretch of a time in the past, if it is still kept.
+    fn past(&mut self, at: Timestamp) -> Option<&mut T> {
+        let back = usize::try_from(self.newest - at.0.div_euclid(self.length)).ok()?;
+        let place = self.items.len().checked_sub(back + 1)?;
+        self.items.get_mut(place)
+    }
+
     fn advance(&mut self, now: Timestamp) {
         let present = now.0.div_euclid(self.length);
         if self.items.is_empty() {
@@ -85,6 +96,30 @@ impl<T: Default> Ring<T> {
     }
 }
 
+trait Count {
+    fn of(&mut self, ended: Ended) -> &mut u32;
+
+    fn count(&mut self, ended: Ended) {
+        *self.of(ended) += 1;
+    }
+
+    fn uncount(&mut self, ended: Ended) {
+        let count = self.of(ended);
+        *count = count.saturating_sub(1);
+    }
+}
+
+impl Count for Outcomes {
+    fn of(&mut self, ended: Ended) -> &mut u32 {
+        match ended {
+            Ended::Succeeded => &mut self.succeeded,
+            Ended::Failed => &mut self.failed,
+            Ended::Retried => &mut self.retried,
+            Ended::Revoked | Ended::Rejected => &mut self.revoked,
+        }
+    }
+}
+
 /// A task type's minute.
 #[derive(Clone, Debug, Default)]
 struct TypeMinute {
@@ -111,6 +146,8 @@ pub(crate) struct Throughput {
     outcomes: Ring<Outcomes>,
     minutes: Ring<Minute>,
     types: HashMap<u32, Ring<TypeMinute>>,
+    /// Run times by type, the older the less they count.
+    usual: HashMap<u32, Histogram, foldhash::fast::RandomState>,
 }
 
 impl Throughput {
@@ -120,17 +157,12 @@ impl Throughput {
             outcomes: Ring::new(STRETCH, STRETCHES),
             minutes: Ring::new(MINUTE, MINUTES),
             types: HashMap::new(),
+            usual: HashMap::default(),
         }
     }
 
     pub(crate) fn ended(&mut self, name: u32, ended: Ended, runtime: Option<f64>, now: Timestamp) {
-        let outcomes = self.outcomes.at(now);
-        match ended {
-            Ended::Succeeded => outcomes.succeeded += 1,
-            Ended::Failed => outcomes.failed += 1,
-            Ended::Retried => outcomes.retried += 1,
-            Ended::Revoked | Ended::Rejected => outcomes.revoked += 1,
-        }
+        self.outcomes.at(now).count(ended);
         if !matches!(ended, Ended::Succeeded | Ended::Failed) {
             return;
         }
@@ -151,6 +183,29 @@ impl Throughput {
         }
         if let Some(runtime) = runtime {
             minute.run.add(runtime);
+            if self.usual.len() < MAX_TYPES || self.usual.contains_key(&name) {
+                let usual = self.usual.entry(name).or_default();
+                usual.add(runtime);
+                if usual.total() > USUAL_MEMORY {
+                    usual.halve();
+                }
+            }
+        }
+    }
+
+    /// Returns the 95th percentile of a type's run times, seconds, once
+    /// enough of them are known.
+    pub(crate) fn usual_runtime(&self, name: u32) -> Option<f64> {
+        let usual = self.usual.get(&name)?;
+        (usual.total() >= USUAL_COUNT)
+            .then(|| usual.quantile(0.95))
+            .flatten()
+    }
+
+    /// Takes back an end that is about to be counted anew.
+    pub(crate) fn take_back(&mut self, ended: Ended, at: Timestamp) {
+        if let Some(outcomes) = self.outcomes.past(at) {
+            outcomes.uncount(ended);
         }
     }
 
@@ -161,6 +216,29 @@ impl Throughput {
     /// Marks the present stretch as incomplete.
     pub(crate) fn mark_gap(&mut self, now: Timestamp) {
         self.outcomes.at(now).is_gap = true;
+    }
+
+    /// Marks every stretch between two times as incomplete.
+    pub(crate) fn mark_gap_between(&mut self, start: Timestamp, end: Timestamp) {
+        let kept = STRETCH * STRETCHES as i64;
+        let mut at = start.0.max(end.0.saturating_sub(kept));
+        while at < end.0 {
+            if let Some(outcomes) = self.outcomes.past(Timestamp(at)) {
+                outcomes.is_gap = true;
+            }
+            at = (at.div_euclid(STRETCH) + 1) * STRETCH;
+        }
+        if let Some(outcomes) = self.outcomes.past(end) {
+            outcomes.is_gap = true;
+        }
+    }
+
+    /// Counts an end that is heard of afterwards in the stretch in which it was.
+    pub(crate) fn ended_at(&mut self, ended: Ended, at: Timestamp, now: Timestamp) {
+        self.outcomes.at(now);
+        if let Some(outcomes) = self.outcomes.past(at) {
+            outcomes.count(ended);
+        }
     }
 
     /// Moves on, so that quiet stretches count as such.
@@ -346,6 +424,19 @@ mod tests {
         assert_eq!(start, at(0));
         let pairs: Vec<_> = outcomes.iter().map(|o| (o.succeeded, o.failed)).collect();
         assert_eq!(pairs, [(1, 0), (0, 0), (0, 0), (0, 1)]);
+    }
+
+    #[test]
+    fn what_is_heard_of_afterwards_counts_in_its_own_stretch() {
+        let mut throughput = Throughput::new(at(0));
+        throughput.ended(1, Ended::Succeeded, None, at(0));
+        throughput.ended_at(Ended::Failed, at(12), at(35));
+        throughput.ended_at(Ended::Failed, at(-5_000), at(35));
+        throughput.mark_gap_between(at(9), at(25));
+        throughput.advance(at(40));
+        let (_, outcomes) = throughput.outcomes();
+        let marks: Vec<_> = outcomes.iter().map(|o| (o.failed, o.is_gap)).collect();
+        assert_eq!(marks, [(0, true), (1, true), (0, true), (0, false)]);
     }
 
     #[test]

@@ -37,3 +37,15 @@ def flaky(self):
 def sleep(seconds):
     """Hold a slot."""
     time.sleep(seconds)
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True)
+def careful(seconds):
+    """Hold a slot, and be delivered again if the worker dies."""
+    time.sleep(seconds)
+    return "done"
+
+
+@app.task(send_events=False)
+def silent():
+    """Run without a word."""

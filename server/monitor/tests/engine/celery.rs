@@ -18,7 +18,7 @@ fn python() -> PathBuf {
     python
 }
 
-fn command(redis: &Redis) -> Command {
+pub(crate) fn command(redis: &Redis) -> Command {
     let mut command = Command::new(python());
     command
         .current_dir(root().join("server/monitor/tests/celery"))
@@ -33,10 +33,10 @@ fn command(redis: &Redis) -> Command {
 }
 
 /// A worker with its pool's children, which die with it.
-struct Worker(Process);
+pub(crate) struct Worker(pub(crate) Process);
 
 impl Worker {
-    fn start(redis: &Redis, name: &str, options: &[&str]) -> Self {
+    pub(crate) fn start(redis: &Redis, name: &str, options: &[&str]) -> Self {
         let child = command(redis)
             .args(["-m", "celery", "-A", "lab", "worker", "-c", "2", "-n", name])
             .args(options)
@@ -47,7 +47,7 @@ impl Worker {
     }
 
     /// Ends the worker and its children at once, as the kernel does when memory is short.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let group = format!("-{}", self.0.0.id());
         let status = Command::new("kill").args(["-KILL", "--", &group]).status();
         assert!(status.expect("kill runs").success());
@@ -68,7 +68,7 @@ impl Drop for Worker {
 }
 
 /// Sends a task as a client does and returns its id.
-fn send(redis: &Redis, call: &str) -> TaskId {
+pub(crate) fn send(redis: &Redis, call: &str) -> TaskId {
     let output = command(redis)
         .args(["-c", &format!("import lab; print(lab.{call}.id)")])
         .stdout(Stdio::piped())
@@ -79,7 +79,7 @@ fn send(redis: &Redis, call: &str) -> TaskId {
     TaskId::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
-async fn online(monitor: &Monitor, name: &str) {
+pub(crate) async fn online(monitor: &Monitor, name: &str) {
     eventually("the worker", || {
         let worker = monitor.worker(&name.into())?;
         (worker.summary.status == WorkerStatus::Online).then_some(())
@@ -87,7 +87,7 @@ async fn online(monitor: &Monitor, name: &str) {
     .await;
 }
 
-async fn ended(monitor: &Monitor, id: &TaskId, state: TaskState) -> model::TaskDetail {
+pub(crate) async fn ended(monitor: &Monitor, id: &TaskId, state: TaskState) -> model::TaskDetail {
     eventually(&format!("{state} of {id}"), || {
         let task = monitor.task(id)?;
         (task.summary.state == state).then_some(task)

@@ -1,6 +1,7 @@
 //! The engine against real servers.
 
 mod celery;
+mod honest;
 mod redis;
 mod support;
 mod views;

@@ -7,9 +7,10 @@
 //! `task-started`. So a task is a list of attempts, each event is given to the
 //! attempt it can only belong to, and an attempt that has ended never runs again.
 
+use super::repair::known;
 use super::{Field, MAX_CUSTOM, NO_TIME, Segment, Tasks, code, flag};
 use crate::state::Names;
-use model::{CustomEvent, Timestamp};
+use model::{CustomEvent, TaskState, Timestamp};
 use protocol::{EventKind, EventRef};
 
 /// Longest JSON text kept of a custom event, bytes.
@@ -26,7 +27,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    fn of(kind: EventKind) -> Option<Self> {
+    pub(super) fn of(kind: EventKind) -> Option<Self> {
         Some(match kind {
             EventKind::TaskSucceeded => Self::Succeeded,
             EventKind::TaskFailed => Self::Failed,
@@ -37,7 +38,19 @@ impl Ended {
         })
     }
 
-    fn code(self) -> u8 {
+    /// Reads a state that an attempt ends in.
+    pub(super) fn of_state(state: &TaskState) -> Option<Self> {
+        Some(match state {
+            TaskState::Success => Self::Succeeded,
+            TaskState::Failure => Self::Failed,
+            TaskState::Retry => Self::Retried,
+            TaskState::Revoked => Self::Revoked,
+            TaskState::Rejected => Self::Rejected,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn code(self) -> u8 {
         match self {
             Self::Succeeded => code::SUCCESS,
             Self::Failed => code::FAILURE,
@@ -59,6 +72,10 @@ pub(crate) struct Outcome {
     pub(crate) runtime: Option<f64>,
     /// Seconds waited for a slot, when `task-started` ends the wait.
     pub(crate) wait: Option<f64>,
+    /// It is a `task-started` that was not heard before.
+    pub(crate) is_new_start: bool,
+    /// An end that was known from elsewhere, and that this event tells anew.
+    pub(crate) retold: Option<(Ended, Timestamp)>,
 }
 
 /// Better news first, as `celery.states.PRECEDENCE` has it.
@@ -74,10 +91,10 @@ fn rank(state: u8) -> u8 {
 }
 
 /// Who an event is about and when it was sent.
-struct Origin {
-    worker: u32,
-    pid: u32,
-    at: i64,
+pub(super) struct Origin {
+    pub(super) worker: u32,
+    pub(super) pid: u32,
+    pub(super) at: i64,
 }
 
 /// The attempt an event belongs to.
@@ -107,10 +124,19 @@ impl Tasks {
             at: event.timestamp.unwrap_or(now).0,
         };
         let mut outcome = Outcome::default();
+        let (segment, at) = self.segment_mut(task);
+        segment.sources[at] |= known::EVENT;
+        let is_repaired = segment.sources[at] & known::REPAIRED != 0;
+        if is_repaired || segment.state[at] == code::ORPHANED {
+            outcome.retold = self.give_way(task, event, &origin);
+        }
         match event.kind {
             EventKind::TaskSent => self.apply_sent(task, is_new, event, &origin, names),
             EventKind::TaskReceived => self.apply_received(task, is_new, event, &origin, names),
-            EventKind::TaskStarted => outcome.wait = self.apply_started(task, &origin),
+            EventKind::TaskStarted => {
+                outcome.is_new_start = !self.has_heard_start(task, &origin);
+                outcome.wait = self.apply_started(task, &origin);
+            }
             kind => match Ended::of(kind) {
                 Some(ended) => self.apply_ended(task, ended, event, &origin, &mut outcome),
                 None => self.apply_custom(task, event, &origin),
@@ -126,7 +152,7 @@ impl Tasks {
     }
 
     /// Takes what both `task-sent` and `task-received` tell of the task as a whole.
-    fn describe(&mut self, task: u64, event: &EventRef<'_>, names: &mut Names) {
+    pub(super) fn describe(&mut self, task: u64, event: &EventRef<'_>, names: &mut Names) {
         let (segment, at) = self.segment(task);
         let own = (segment.id[at], segment.has(at, flag::ODD_ID));
         // Most tasks are their own root: nothing to read there.
@@ -277,6 +303,16 @@ impl Tasks {
             segment.set_eta(at, eta.0);
         }
         self.settle_waiting(task);
+    }
+
+    /// Tells whether this very start was heard before.
+    fn has_heard_start(&mut self, task: u64, origin: &Origin) -> bool {
+        let (segment, at) = self.segment(task);
+        let is_current = segment.started[at] == origin.at && segment.worker[at] == origin.worker;
+        is_current
+            || self.past_has(task, |a| {
+                a.started == origin.at && a.worker == origin.worker
+            })
     }
 
     /// Returns the seconds waited, if this event completes the pair.
@@ -437,7 +473,7 @@ impl Tasks {
 
     /// Only `task-succeeded` carries a run time; for the others it is the
     /// time between two events of the same worker process.
-    fn fill_runtime(&mut self, task: u64) {
+    pub(super) fn fill_runtime(&mut self, task: u64) {
         let (segment, at) = self.segment_mut(task);
         let (started, finished) = (segment.started[at], segment.finished[at]);
         if !segment.has(at, flag::HAS_RUNTIME) && started != NO_TIME && finished >= started {

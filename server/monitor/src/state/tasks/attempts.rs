@@ -1,5 +1,6 @@
 //! A task's attempts: the current one in its row, earlier ones beside the segments.
 
+use super::repair::known;
 use super::{Field, MAX_PAST, NO_TIME, Past, PastAttempt, Tasks, code, flag};
 use std::collections::VecDeque;
 
@@ -33,6 +34,7 @@ impl Tasks {
             traceback: text(Field::Traceback),
             reason: text(Field::Reason),
         };
+        segment.sources[at] &= !known::REPAIRED;
         segment.retries[at] = retries;
         segment.rest[at].delivery = delivery;
         segment.worker[at] = 0;

@@ -6,8 +6,10 @@
 mod apply;
 mod attempts;
 mod bits;
+mod open;
 mod order;
 mod query;
+pub(crate) mod repair;
 mod scan;
 mod search;
 mod segment;
@@ -39,6 +41,8 @@ pub(crate) mod code {
     pub(crate) const RETRY: u8 = 5;
     pub(crate) const REVOKED: u8 = 6;
     pub(crate) const REJECTED: u8 = 7;
+    pub(crate) const ORPHANED: u8 = 8;
+    pub(crate) const UNKNOWN: u8 = 9;
     pub(crate) const FIRST_CUSTOM: u8 = 10;
 }
 
@@ -93,6 +97,8 @@ pub(crate) struct Tasks {
     counts: [u64; 256],
     evicted: u64,
     evicted_running: u64,
+    /// Running tasks that take far longer than usual, and the usual time in seconds.
+    slow: HashMap<u64, f64>,
 }
 
 impl Tasks {
@@ -113,6 +119,7 @@ impl Tasks {
             counts: [0; 256],
             evicted: 0,
             evicted_running: 0,
+            slow: HashMap::new(),
         }
     }
 

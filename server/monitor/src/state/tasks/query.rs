@@ -1,5 +1,6 @@
 //! Reading tasks: pages, single tasks, counts.
 
+use super::repair::{SOURCES, is_running, known};
 use super::{Field, PastAttempt, Scan, Segment, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
 use model::{
@@ -167,8 +168,10 @@ impl Tasks {
                 .then(|| segment.runtime[at]),
             eta: time(segment.eta(at)),
             exception,
-            is_repaired: false,
-            usual_runtime_seconds: None,
+            is_repaired: segment.sources[at] & known::REPAIRED != 0,
+            usual_runtime_seconds: is_running(state)
+                .then(|| self.slow.get(&sequence).copied())
+                .flatten(),
         })
     }
 
@@ -213,7 +216,12 @@ impl Tasks {
             attempts,
             attempts_dropped: past.map_or(0, |past| past.dropped),
             custom_events: past.map_or_else(Vec::new, |p| p.custom.iter().cloned().collect()),
-            sources: vec![model::Source::Event],
+            sources: SOURCES
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| segment.sources[at] & (1 << place) != 0)
+                .map(|(_, source)| *source)
+                .collect(),
             summary,
         }
     }
@@ -278,10 +286,6 @@ impl Tasks {
             .filter_map(|sequence| self.summary(names, sequence))
             .collect()
     }
-}
-
-fn is_running(state: u8) -> bool {
-    state == code::STARTED || state >= code::FIRST_CUSTOM
 }
 
 fn worker_name(names: &Names, id: u32) -> Option<WorkerName> {

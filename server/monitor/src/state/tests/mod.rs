@@ -2,6 +2,7 @@
 
 mod golden;
 mod laws;
+mod repair;
 mod searches;
 
 use super::{Limits, State};
@@ -15,6 +16,7 @@ fn state(max_tasks: usize) -> State {
         max_workers: 100,
         enable_events: true,
         purge_offline_seconds: None,
+        orphan_grace_seconds: 10.0,
         broker_url: "redis://localhost:6379/0".to_owned(),
         version: "0".to_owned(),
     };

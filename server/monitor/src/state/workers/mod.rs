@@ -1,32 +1,29 @@
 //! Worker processes: what their heartbeats, their task events and their
 //! answers tell.
 
+mod pass;
 mod read;
 
-use super::{Names, throughput::MinuteCounts};
+pub(crate) use pass::{Errands, Presence};
+
+use super::{
+    ledger::{Account, Loss},
+    throughput::MinuteCounts,
+};
 use hashbrown::HashMap;
-use model::{EventCounts, Inspection, Timestamp, WorkerName, WorkerStatus};
+use model::{EventCounts, Inspection, Timestamp, WorkerStatus};
 use protocol::{EventKind, EventRef, inspect};
-use std::collections::BTreeSet;
 
 /// Seconds between heartbeats unless a worker says otherwise
 /// (`celery.worker.heartbeat.Heart`, default interval 2.0).
 const DEFAULT_FREQ: f64 = 2.0;
 
-/// Heartbeats that must be missing before a worker counts as lost.
-const MISSED_BEATS: f64 = 3.0;
-
-/// Missing heartbeats after which it is asked whether it is there.
-const BEATS_BEFORE_PING: f64 = 2.0;
-
-/// Heartbeats with news of work, and no event of it, that prove task events to be off.
+/// Heartbeats in a row with news of work, and no event of it, that tell task
+/// events to be off. Once proves nothing, since a buffered event may trail.
 const UNHEARD_BEATS: u32 = 2;
 
-/// Longest silence of a worker that is known only by its answers to pings.
-const PING_WINDOW_SECONDS: f64 = 35.0;
-
-/// How long a lost process is shown beside its successor of the same name.
-const REPLACED_SECONDS: f64 = 60.0;
+/// How long after a goodbye answers may arrive that were sent before it.
+const LEAVING_SECONDS: f64 = 5.0;
 
 /// One process.
 #[derive(Debug)]
@@ -51,6 +48,13 @@ struct Worker {
     trend: MinuteCounts,
     asked_to_send_events: Option<Timestamp>,
     pinged: Option<Timestamp>,
+    account: Account,
+    /// When this process took over the number of another one, in containers.
+    born: Option<Timestamp>,
+    /// It worked before it was first heard of, so what it holds is not known.
+    has_untold_past: bool,
+    /// Surveys in a row in which fewer tasks ran by its heartbeat than by its events.
+    unended_surveys: u32,
 }
 
 impl Worker {
@@ -74,6 +78,10 @@ impl Worker {
             trend: MinuteCounts::new(),
             asked_to_send_events: None,
             pinged: None,
+            account: Account::default(),
+            born: None,
+            has_untold_past: true,
+            unended_surveys: 0,
         }
     }
 
@@ -84,29 +92,39 @@ impl Worker {
         }
     }
 
-    fn window(&self) -> f64 {
-        if self.has_heartbeat {
-            self.freq * MISSED_BEATS
-        } else {
-            PING_WINDOW_SECONDS
-        }
+    /// Tells whether the process is there and takes tasks.
+    fn is_live(&self) -> bool {
+        matches!(self.status, WorkerStatus::Online | WorkerStatus::Busy)
     }
-}
 
-/// What workers should be asked, found while time passed.
-#[derive(Debug, Default)]
-pub(crate) struct Errands {
-    /// Workers to ping, because heartbeats are missing.
-    pub(crate) ping: BTreeSet<WorkerName>,
-    /// Workers to tell that they should send task events.
-    pub(crate) enable_events: BTreeSet<WorkerName>,
-    /// Workers never inspected.
-    pub(crate) inspect: BTreeSet<WorkerName>,
-}
+    /// Tells whether the process is there, as far as is known.
+    fn is_there(&self) -> bool {
+        self.is_live() || self.status == WorkerStatus::Stopping
+    }
 
-impl Errands {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ping.is_empty() && self.enable_events.is_empty() && self.inspect.is_empty()
+    /// Tells whether it said goodbye a moment ago.
+    fn has_just_left(&self, now: Timestamp) -> bool {
+        let has_left = matches!(self.status, WorkerStatus::Stopping | WorkerStatus::Offline);
+        has_left && now.seconds_since(self.status_since) < LEAVING_SECONDS
+    }
+
+    /// Notes that its task events are on. What it did while they were off is no loss.
+    fn hear(&mut self) {
+        if self.sends_task_events == Some(false) {
+            self.account.restart();
+        }
+        self.sends_task_events = Some(true);
+    }
+
+    /// Begins anew: another process has this one's name and number.
+    fn succeed(&mut self, sent: Timestamp) {
+        self.account.restart();
+        self.born = Some(sent);
+        self.sends_task_events = None;
+        self.unheard_beats = 0;
+        self.was_heard = false;
+        self.asked_to_send_events = None;
+        self.processed = None;
     }
 }
 
@@ -118,6 +136,10 @@ pub(crate) struct Workers {
     inspections: HashMap<u32, Inspection>,
     inspect_asked: HashMap<u32, Timestamp>,
     pub(crate) unanswered_pings: u64,
+    /// Mailboxes that did not answer the last ping to everybody, and when that was.
+    silent_listeners: Option<(u64, Timestamp)>,
+    /// Whether a start of a task type was ever heard, by the type's number.
+    heard_types: Vec<bool>,
 }
 
 impl Workers {
@@ -128,6 +150,8 @@ impl Workers {
             inspections: HashMap::new(),
             inspect_asked: HashMap::new(),
             unanswered_pings: 0,
+            silent_listeners: None,
+            heard_types: Vec::new(),
         }
     }
 
@@ -153,7 +177,7 @@ impl Workers {
             let oldest = self
                 .processes
                 .iter()
-                .min_by_key(|(_, w)| (w.status == WorkerStatus::Online, w.last_seen))
+                .min_by_key(|(_, w)| (w.is_there(), w.last_seen))
                 .map(|(key, _)| *key);
             let Some(key) = oldest else { return };
             self.processes.remove(&key);
@@ -164,38 +188,47 @@ impl Workers {
     /// already have nothing more to tell.
     fn retire_predecessors(&mut self, name: u32) {
         self.processes
-            .retain(|(other, _), w| *other != name || w.status == WorkerStatus::Online);
+            .retain(|(other, _), w| *other != name || w.is_there());
     }
 
-    /// Applies a worker event; returns whether it came from a worker at all.
-    pub(crate) fn apply_worker_event(&mut self, name: u32, event: &EventRef<'_>, now: Timestamp) {
-        let worker = self.process(name, event.pid.unwrap_or(0), now);
+    /// Applies a worker event; returns the started tasks found to be unseen.
+    pub(crate) fn apply_worker_event(
+        &mut self,
+        name: u32,
+        event: &EventRef<'_>,
+        now: Timestamp,
+    ) -> Option<Loss> {
+        let pid = event.pid.unwrap_or(0);
+        let is_new = !self.processes.contains_key(&(name, pid));
+        let sent = event.timestamp.unwrap_or(now);
+        let is_online = event.kind == EventKind::WorkerOnline;
+        let worker = self.process(name, pid, now);
         worker.last_seen = now;
+        if is_new && is_online && event.processed == Some(0) {
+            worker.has_untold_past = false;
+        }
+        // A heartbeat caused by the `heartbeat` command carries neither of these,
+        // and a frequency that is not the worker's (`celery/worker/control.py heartbeat`).
+        let is_commanded = event.active.is_none() && event.processed.is_none();
         if let Some(freq) = event.freq
+            && !is_commanded
             && freq.is_finite()
             && freq > 0.0
         {
             worker.freq = freq.clamp(0.1, 3600.0);
         }
-        // A heartbeat caused by the `heartbeat` command carries none of these.
         if event.active.is_some() {
             worker.active = event.active;
         }
-        if let Some(processed) = event.processed {
-            // Tasks were accepted and not one event of them came: they are off.
-            // Once proves nothing, since a buffered event may trail the heartbeat.
-            let has_worked = worker.processed.is_some_and(|before| processed > before);
-            if worker.was_heard {
-                worker.unheard_beats = 0;
-            } else if has_worked {
-                worker.unheard_beats += 1;
-            }
-            if worker.unheard_beats >= UNHEARD_BEATS {
-                worker.sends_task_events = Some(false);
-            }
-            worker.processed = Some(processed);
-            worker.was_heard = false;
+        let is_successor = event
+            .processed
+            .is_some_and(|processed| worker.account.is_new_process(processed, sent, is_online));
+        if is_successor {
+            worker.succeed(sent);
         }
+        let loss = event
+            .processed
+            .and_then(|processed| Self::take_processed(worker, processed, sent, now));
         if event.loadavg.is_some() {
             worker.load = event.loadavg;
         }
@@ -206,50 +239,99 @@ impl Workers {
             worker.system = Some(system.to_string());
         }
         if event.kind == EventKind::WorkerOffline {
-            worker.active = Some(0);
-            worker.set_status(WorkerStatus::Offline, now);
-            return;
+            // Sent at the start of a warm shutdown: what runs goes on.
+            let runs_on = worker.active.is_some_and(|active| active > 0);
+            worker.set_status(
+                if runs_on {
+                    WorkerStatus::Stopping
+                } else {
+                    WorkerStatus::Offline
+                },
+                now,
+            );
+        } else {
+            worker.has_heartbeat = true;
+            if !is_commanded || worker.last_heartbeat.is_none() {
+                worker.last_heartbeat = Some(sent);
+            }
+            if event.kind == EventKind::WorkerHeartbeat {
+                worker.events.heartbeats += 1;
+            }
+            worker.set_status(WorkerStatus::Online, now);
         }
-        worker.has_heartbeat = true;
-        worker.last_heartbeat = Some(event.timestamp.unwrap_or(now));
-        if event.kind == EventKind::WorkerHeartbeat {
-            worker.events.heartbeats += 1;
+        if is_successor {
+            self.inspections.remove(&name);
+            self.inspect_asked.remove(&name);
         }
-        worker.set_status(WorkerStatus::Online, now);
+        loss
+    }
+
+    fn take_processed(
+        worker: &mut Worker,
+        processed: u64,
+        sent: Timestamp,
+        now: Timestamp,
+    ) -> Option<Loss> {
+        // Tasks were accepted and not one event of them came: they may be off.
+        let has_worked = worker.processed.is_some_and(|before| processed > before);
+        if worker.was_heard {
+            worker.unheard_beats = 0;
+        } else if has_worked {
+            worker.unheard_beats += 1;
+        }
+        if worker.unheard_beats >= UNHEARD_BEATS && worker.sends_task_events.is_none() {
+            worker.sends_task_events = Some(false);
+        }
+        worker.processed = Some(processed);
+        worker.was_heard = false;
+        if worker.sends_task_events == Some(true) {
+            worker.account.beat(processed, sent, now)
+        } else {
+            worker.account.begin(processed, sent, now);
+            None
+        }
     }
 
     /// Counts a task event for the process that sent it.
+    ///
+    /// `task` is its type, if known; `is_new_start` tells a `task-started`
+    /// that was not heard before.
     pub(crate) fn apply_task_event(
         &mut self,
         name: u32,
-        pid: u32,
-        kind: EventKind,
+        event: &EventRef<'_>,
+        task: u32,
+        is_new_start: bool,
         now: Timestamp,
     ) {
-        let is_custom = !matches!(
-            kind,
-            EventKind::TaskReceived
-                | EventKind::TaskStarted
-                | EventKind::TaskSucceeded
-                | EventKind::TaskFailed
-                | EventKind::TaskRetried
-                | EventKind::TaskRevoked
-                | EventKind::TaskRejected
-        );
-        if is_custom {
+        let ends = match event.kind {
+            EventKind::TaskReceived | EventKind::TaskStarted => false,
+            EventKind::TaskSucceeded
+            | EventKind::TaskFailed
+            | EventKind::TaskRetried
+            | EventKind::TaskRevoked
+            | EventKind::TaskRejected => true,
             // Sent by a child of the pool: its pid is no worker's.
-            return;
-        }
-        let worker = self.process(name, pid, now);
+            _ => return,
+        };
+        let worker = self.process(name, event.pid.unwrap_or(0), now);
         worker.last_seen = now;
-        worker.sends_task_events = Some(true);
+        worker.hear();
         worker.was_heard = true;
-        // In a warm shutdown tasks end after the worker has said goodbye.
-        if worker.status == WorkerStatus::Lost {
-            worker.set_status(WorkerStatus::Online, now);
+        match worker.status {
+            WorkerStatus::Lost | WorkerStatus::Busy => worker.set_status(WorkerStatus::Online, now),
+            // In a warm shutdown tasks end after the worker has said goodbye.
+            WorkerStatus::Stopping if ends => {
+                let left = worker.active.unwrap_or(0).saturating_sub(1);
+                worker.active = Some(left);
+                if left == 0 {
+                    worker.set_status(WorkerStatus::Offline, now);
+                }
+            }
+            _ => {}
         }
         let counts = &mut worker.events;
-        match kind {
+        match event.kind {
             EventKind::TaskReceived => counts.received += 1,
             EventKind::TaskStarted => {
                 counts.started += 1;
@@ -262,16 +344,63 @@ impl Workers {
             EventKind::TaskRejected => counts.rejected += 1,
             _ => {}
         }
+        if is_new_start {
+            worker.account.started();
+            let task = task as usize;
+            if task >= self.heard_types.len() {
+                self.heard_types.resize(task + 1, false);
+            }
+            // Number 0 is no type, and nobody asks for it.
+            self.heard_types[task] = true;
+        }
+    }
+
+    /// Notes that messages of any worker may have been lost.
+    pub(crate) fn note_hole(&mut self, now: Timestamp) {
+        for worker in self.processes.values_mut() {
+            worker.account.note_hole(now);
+            // That nothing was heard proves nothing for this once.
+            worker.was_heard = true;
+            worker.unheard_beats = 0;
+        }
+    }
+
+    /// Notes that a worker said that its task events are on; `were_on` tells
+    /// that they had been before it was told to send them.
+    pub(crate) fn events_are_on(&mut self, name: u32, were_on: bool) {
+        for ((other, _), worker) in &mut self.processes {
+            if *other == name && worker.is_live() {
+                if !were_on {
+                    worker.account.restart();
+                }
+                worker.sends_task_events = Some(true);
+                worker.was_heard = true;
+                worker.unheard_beats = 0;
+            }
+        }
+    }
+
+    /// Notes how many mailboxes stayed silent when everybody was asked.
+    pub(crate) fn pinged_all(&mut self, silent: u64, now: Timestamp) {
+        self.silent_listeners = Some((silent, now));
     }
 
     /// Notes that a worker answered.
     pub(crate) fn answered(&mut self, name: u32, now: Timestamp) {
         self.unanswered_pings = 0;
+        // An answer may arrive after the goodbye that came after it.
+        let has_just_left = self
+            .processes
+            .iter()
+            .any(|((other, _), worker)| *other == name && worker.has_just_left(now));
+        if has_just_left {
+            return;
+        }
         let newest = self
             .processes
             .iter()
             .filter(|((n, _), w)| *n == name && w.status != WorkerStatus::Offline)
-            .max_by_key(|(_, w)| w.last_seen)
+            .max_by_key(|(_, w)| (w.is_there(), w.last_seen))
             .map(|(key, _)| *key);
         let pid = newest.map_or(0, |(_, pid)| pid);
         let worker = self.process(name, pid, now);
@@ -279,8 +408,15 @@ impl Workers {
         worker.set_status(WorkerStatus::Online, now);
     }
 
-    /// Takes a worker's answer to an inspection.
-    pub(crate) fn inspected(&mut self, name: u32, answer: &Inspection, now: Timestamp) {
+    /// Takes a worker's answer to an inspection; returns the started tasks
+    /// found to be unseen, with their process.
+    pub(crate) fn inspected(
+        &mut self,
+        name: u32,
+        answer: &Inspection,
+        totals: &[(u32, u64)],
+        now: Timestamp,
+    ) -> Option<Loss> {
         self.answered(name, now);
         let kept = self.inspections.entry(name).or_default();
         kept.asked = Some(now);
@@ -298,113 +434,27 @@ impl Workers {
                 kept.clone_from(new);
             }
         }
-        let Some(pid) = kept.stats.as_ref().and_then(inspect::stats_pid) else {
-            return;
-        };
+        let pid = answer.stats.as_ref().and_then(inspect::stats_pid)?;
         // A worker without events is known by its name only until it tells its pid.
-        if !self.processes.contains_key(&(name, pid))
-            && let Some(worker) = self.processes.remove(&(name, 0))
-        {
+        if !self.processes.contains_key(&(name, pid)) {
+            let worker = self
+                .processes
+                .remove(&(name, 0))
+                .unwrap_or_else(|| Worker::new(now));
             self.processes.insert((name, pid), worker);
         }
-    }
-
-    /// Lets time pass: expires, forgets, and finds what to ask.
-    /// Returns the errands and whether anything changed.
-    pub(crate) fn tick(
-        &mut self,
-        names: &Names,
-        enable_events: bool,
-        purge_seconds: Option<f64>,
-        now: Timestamp,
-    ) -> (Errands, bool) {
-        let mut errands = Errands::default();
-        let mut changed = false;
-        for ((name, _), worker) in &mut self.processes {
-            let before = worker.trend.whole().len();
-            worker.trend.advance(now);
-            changed |= before != worker.trend.whole().len();
-            if worker.status != WorkerStatus::Online {
-                continue;
-            }
-            let silence = now.seconds_since(worker.last_seen);
-            let Some(worker_name) = names.workers.text(*name).cloned().map(WorkerName::new) else {
-                continue;
-            };
-            if silence > worker.window() {
-                worker.set_status(WorkerStatus::Lost, now);
-                changed = true;
-                continue;
-            }
-            let is_due = |last: Option<Timestamp>, every: f64| {
-                last.is_none_or(|last| now.seconds_since(last) >= every)
-            };
-            if worker.has_heartbeat
-                && silence > worker.freq * BEATS_BEFORE_PING
-                && is_due(worker.pinged, worker.freq)
-            {
-                worker.pinged = Some(now);
-                errands.ping.insert(worker_name.clone());
-            }
-            // A new process may not send events; one that was told may have
-            // been restarted or told otherwise by somebody else.
-            let is_silent = worker.sends_task_events != Some(true);
-            let repeat = if worker.sends_task_events == Some(false) {
-                10.0
-            } else {
-                f64::MAX
-            };
-            if enable_events && is_silent && is_due(worker.asked_to_send_events, repeat) {
-                worker.asked_to_send_events = Some(now);
-                errands.enable_events.insert(worker_name.clone());
-            }
-            let asked = self.inspect_asked.get(name).copied();
-            if !self.inspections.contains_key(name) && is_due(asked, 5.0) {
-                self.inspect_asked.insert(*name, now);
-                errands.inspect.insert(worker_name);
-            }
+        let worker = self.processes.get_mut(&(name, pid))?;
+        if worker.has_just_left(now) {
+            return None;
         }
-        let before = self.processes.len();
-        self.forget_replaced(now);
-        changed |= self.processes.len() != before;
-        if let Some(most) = purge_seconds {
-            let before = self.processes.len();
-            self.processes.retain(|_, worker| {
-                worker.status == WorkerStatus::Online
-                    || now.seconds_since(worker.status_since) < most
-            });
-            changed |= self.processes.len() != before;
+        worker.last_seen = now;
+        worker.set_status(WorkerStatus::Online, now);
+        if worker.sends_task_events != Some(true) {
+            return None;
         }
-        let names_alive: BTreeSet<u32> = self.processes.keys().map(|(name, _)| *name).collect();
-        self.inspections
-            .retain(|name, _| names_alive.contains(name));
-        self.inspect_asked
-            .retain(|name, _| names_alive.contains(name));
-        (errands, changed)
-    }
-
-    /// A process that was killed and started again under its name is shown as
-    /// lost for a while, then only its successor counts.
-    fn forget_replaced(&mut self, now: Timestamp) {
-        let online: BTreeSet<u32> = self
-            .processes
-            .iter()
-            .filter(|(_, worker)| worker.status == WorkerStatus::Online)
-            .map(|((name, _), _)| *name)
-            .collect();
-        self.processes.retain(|(name, _), worker| {
-            worker.status == WorkerStatus::Online
-                || !online.contains(name)
-                || now.seconds_since(worker.status_since) < REPLACED_SECONDS
-        });
-    }
-
-    /// Restarts every worker's patience: nothing can arrive while the broker is away.
-    pub(crate) fn excuse_silence(&mut self, now: Timestamp) {
-        for worker in self.processes.values_mut() {
-            if worker.status == WorkerStatus::Online {
-                worker.last_seen = now;
-            }
-        }
+        let heard = &self.heard_types;
+        worker
+            .account
+            .totals(totals, |task| heard.get(task as usize) == Some(&true), now)
     }
 }

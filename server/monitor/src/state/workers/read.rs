@@ -3,7 +3,7 @@
 use super::{Worker, Workers};
 use crate::state::Names;
 use hashbrown::HashMap;
-use model::{QueueName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
+use model::{QueueName, TaskName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
 use protocol::inspect;
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ impl Workers {
         let online = self
             .processes
             .values()
-            .filter(|worker| worker.status == WorkerStatus::Online)
+            .filter(|worker| worker.is_live())
             .count();
         (online as u64, self.processes.len() as u64)
     }
@@ -24,7 +24,10 @@ impl Workers {
         let mut running = 0;
         let mut slots = Some(0);
         for ((name, _), worker) in &self.processes {
-            if worker.status == WorkerStatus::Online {
+            if worker.status == WorkerStatus::Stopping {
+                running += worker.active.unwrap_or(0);
+            }
+            if worker.is_live() {
                 running += worker.active.unwrap_or(0);
                 slots = slots.zip(self.slots(*name)).map(|(sum, slots)| sum + slots);
             }
@@ -55,8 +58,7 @@ impl Workers {
             .iter()
             .filter(|((other, _), _)| *other == id)
             .collect();
-        processes
-            .sort_by_key(|((_, pid), w)| (w.status == WorkerStatus::Online, w.last_seen, *pid));
+        processes.sort_by_key(|((_, pid), w)| (w.is_there(), w.last_seen, *pid));
         let mut rows: Vec<WorkerSummary> = processes
             .iter()
             .rev()
@@ -104,7 +106,13 @@ impl Workers {
             freq_seconds: worker.freq,
             task_events: worker.sends_task_events,
             events: worker.events,
-            missed: 0,
+            missed: worker.account.missed(),
+            silent_types: worker
+                .account
+                .silent_types()
+                .iter()
+                .filter_map(|task| names.tasks.text(*task).cloned().map(TaskName::new))
+                .collect(),
             trend: worker.trend.whole(),
         }
     }
@@ -114,7 +122,7 @@ impl Workers {
         let mut consumers: HashMap<QueueName, Vec<WorkerName>> = HashMap::new();
         let mut online: BTreeSet<u32> = BTreeSet::new();
         for ((name, _), worker) in &self.processes {
-            if worker.status == WorkerStatus::Online {
+            if worker.is_live() {
                 online.insert(*name);
             }
         }
@@ -140,12 +148,21 @@ impl Workers {
     /// Returns whether every online worker has told its queues.
     pub(crate) fn knows_all_queues(&self) -> bool {
         self.processes.iter().all(|((name, _), worker)| {
-            worker.status != WorkerStatus::Online
+            !worker.is_live()
                 || self
                     .inspections
                     .get(name)
                     .is_some_and(|i| i.active_queues.is_some())
         })
+    }
+
+    /// Returns how many processes of a name are there.
+    pub(crate) fn namesakes(&self, names: &Names, name: &WorkerName) -> usize {
+        let id = names.workers.find(name.as_str());
+        self.processes
+            .iter()
+            .filter(|((other, _), worker)| Some(*other) == id && worker.is_there())
+            .count()
     }
 
     /// Returns the names of the workers that are online.

@@ -1,0 +1,194 @@
+//! Merging what other sources than events tell, and finding what they should
+//! be asked: the state's side of repair.
+
+use super::{
+    State,
+    tasks::repair::Fact,
+    workers::{Errands, Presence},
+};
+use model::{TaskId, Timestamp, WorkerName};
+use std::collections::{BTreeSet, HashMap};
+
+/// Seconds between two looks over all tasks that have not ended.
+const SURVEY_SECONDS: f64 = 5.0;
+
+/// Most orphans looked into at once; the others follow at the next survey.
+const MAX_ORPHANS: usize = 500;
+
+/// Seconds after which an orphan that is still one is looked into again.
+const ORPHAN_AGAIN_SECONDS: f64 = 30.0;
+
+/// A task counts as slow beyond this many times its type's usual time, and this many seconds.
+const SLOW_TIMES: f64 = 3.0;
+const SLOW_SECONDS: f64 = 10.0;
+
+/// A task that a worker holds or runs, as far as the state knows.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenTask {
+    pub(crate) id: TaskId,
+    /// When something was heard of it last.
+    pub(crate) heard: Timestamp,
+}
+
+/// What surveys remember.
+#[derive(Debug, Default)]
+pub(crate) struct Surveys {
+    last: Option<Timestamp>,
+    /// Processes that tasks name and nobody heard of, and since when that is known.
+    unheard: HashMap<(u32, u32), Timestamp>,
+    /// Orphans that are being looked into, by their number.
+    asked: HashMap<u64, Timestamp>,
+}
+
+impl State {
+    /// Merges what another source tells.
+    pub(crate) fn learn(&mut self, facts: &[Fact], now: Timestamp) {
+        for fact in facts {
+            let learned = self.tasks.learn(fact, &mut self.names, now);
+            if let Some((ended, at)) = learned.ended {
+                self.throughput.ended_at(ended, at, now);
+            }
+            if let Some(at) = learned.found {
+                let worker = self.names.workers.text(learned.worker).cloned();
+                self.health.found(worker.map(WorkerName::new), at);
+            }
+        }
+        self.revisions.tasks = self.revision;
+        self.revisions.health = self.revision;
+    }
+
+    /// Declares tasks ended unseen of which nothing was heard since `asked`.
+    pub(crate) fn vanish(&mut self, ids: &[TaskId], asked: Timestamp, reason: &str) {
+        for id in ids {
+            self.tasks.vanish(id, asked, reason);
+        }
+        self.revisions.tasks = self.revision;
+    }
+
+    /// Declares tasks orphaned, unless their worker turned up meanwhile.
+    pub(crate) fn orphan(&mut self, orphans: &[(TaskId, Option<bool>)]) {
+        for (id, is_unacked) in orphans {
+            let Some((worker, pid, started)) = self.tasks.holder(id.as_str()) else {
+                continue;
+            };
+            if self.workers.presence(worker, pid, started) != Presence::There {
+                self.tasks.orphan(id, worker, *is_unacked);
+            }
+        }
+        self.revisions.tasks = self.revision;
+    }
+
+    /// Looks over the tasks that have not ended, every few seconds.
+    pub(super) fn survey(&mut self, errands: &mut Errands, now: Timestamp) {
+        let is_due = self
+            .surveys
+            .last
+            .is_none_or(|last| now.seconds_since(last) >= SURVEY_SECONDS);
+        if !is_due {
+            return;
+        }
+        self.surveys.last = Some(now);
+        let grace = self.limits.orphan_grace_seconds;
+        let mut running: HashMap<(u32, u32), Vec<i64>> = HashMap::new();
+        let mut usual: HashMap<u32, Option<f64>> = HashMap::new();
+        let mut slow = HashMap::new();
+        let mut gone = Vec::new();
+        let mut named = BTreeSet::new();
+        let Self {
+            tasks,
+            workers,
+            throughput,
+            surveys,
+            ..
+        } = self;
+        tasks.for_each_open(|open| {
+            let process = (open.worker, open.pid);
+            let since = if open.started == 0 {
+                open.heard
+            } else {
+                open.started
+            };
+            let gone_since = match workers.presence(open.worker, open.pid, since) {
+                Presence::There => None,
+                Presence::GoneSince(since) => Some(since),
+                // So many workers that some had to be forgotten.
+                Presence::Unheard if workers.is_full() => None,
+                Presence::Unheard => {
+                    named.insert(process);
+                    Some(*surveys.unheard.entry(process).or_insert(now))
+                }
+            };
+            if let Some(since) = gone_since {
+                let was_asked = surveys
+                    .asked
+                    .get(&open.sequence)
+                    .is_some_and(|asked| now.seconds_since(*asked) < ORPHAN_AGAIN_SECONDS);
+                if open.worker != 0 && now.seconds_since(since) >= grace && !was_asked {
+                    gone.push(open.sequence);
+                }
+            } else if open.started != 0 {
+                running.entry(process).or_default().push(open.started);
+                let usual = usual
+                    .entry(open.name)
+                    .or_insert_with(|| throughput.usual_runtime(open.name));
+                let age = now.seconds_since(Timestamp(open.started));
+                if let Some(usual) = *usual
+                    && age > (SLOW_TIMES * usual).max(SLOW_SECONDS)
+                {
+                    slow.insert(open.sequence, usual);
+                }
+            }
+        });
+        surveys.unheard.retain(|process, _| named.contains(process));
+        surveys
+            .asked
+            .retain(|_, asked| now.seconds_since(*asked) < ORPHAN_AGAIN_SECONDS);
+        gone.truncate(MAX_ORPHANS);
+        for sequence in gone {
+            surveys.asked.insert(sequence, now);
+            errands.orphans.extend(tasks.id_of(sequence));
+        }
+        let suspects = workers.compare_active(&running);
+        let suspects = suspects.into_iter().filter_map(|name| {
+            let name = self.names.workers.text(name)?;
+            Some(WorkerName::new(name.clone()))
+        });
+        errands.repair.extend(suspects);
+        if self.tasks.set_slow(slow) {
+            self.revisions.tasks = self.revision;
+        }
+    }
+
+    /// Returns the tasks that these workers hold or run, as far as is known.
+    pub(crate) fn open_tasks_of(&self, workers: &BTreeSet<WorkerName>) -> Vec<OpenTask> {
+        let numbers: BTreeSet<u32> = workers
+            .iter()
+            .filter_map(|name| self.names.workers.find(name.as_str()))
+            .collect();
+        let mut open = Vec::new();
+        self.tasks.for_each_open(|task| {
+            if numbers.contains(&task.worker)
+                && let Some(id) = self.tasks.id_of(task.sequence)
+            {
+                open.push(OpenTask {
+                    id,
+                    heard: Timestamp(task.heard),
+                });
+            }
+        });
+        open
+    }
+
+    /// Returns the tasks that no worker has told of and nothing was heard of
+    /// since `limit`, at most `most`.
+    pub(crate) fn waiting_tasks(&self, most: usize, limit: Timestamp) -> Vec<TaskId> {
+        self.tasks.waiting(most, limit)
+    }
+
+    /// Tells which of these tasks have not ended, as far as is known, or are not known at all.
+    pub(crate) fn unsettled(&self, ids: &[TaskId]) -> Vec<bool> {
+        ids.iter()
+            .map(|id| self.tasks.has_ended(id.as_str()) != Some(true))
+            .collect()
+    }
+}

@@ -1,0 +1,117 @@
+//! Looking over the tasks that have not ended.
+
+use super::repair::is_running;
+use super::{NO_TIME, Segment, Tasks, code};
+use model::{TaskId, Timestamp};
+use std::collections::HashMap;
+
+/// A task that a worker holds or runs, as far as is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open {
+    pub(crate) sequence: u64,
+    pub(crate) name: u32,
+    pub(crate) worker: u32,
+    pub(crate) pid: u32,
+    /// When it started; 0 if it has not.
+    pub(crate) started: i64,
+    /// When something was heard of it last.
+    pub(crate) heard: i64,
+}
+
+impl Tasks {
+    /// Calls `visit` for every task that a worker holds or runs.
+    pub(crate) fn for_each_open(&self, mut visit: impl FnMut(Open)) {
+        let is_held = |state: u8| matches!(state, code::RECEIVED | code::RETRY);
+        for segment in &self.segments {
+            let open: u32 = (0..=u8::MAX)
+                .filter(|state| is_running(*state) || is_held(*state))
+                .map(|state| segment.counts[usize::from(state)])
+                .sum();
+            if open == 0 {
+                continue;
+            }
+            for at in 0..segment.len() {
+                let state = segment.state[at];
+                let is_open = is_running(state)
+                    || (is_held(state)
+                        && segment.finished[at] == NO_TIME
+                        && segment.worker[at] != 0);
+                if is_open {
+                    visit(open_at(segment, at, is_running(state)));
+                }
+            }
+        }
+    }
+
+    /// Returns the ids of tasks that no worker has told of and nothing was
+    /// heard of since `limit`, at most `most`.
+    pub(crate) fn waiting(&self, most: usize, limit: Timestamp) -> Vec<TaskId> {
+        let mut ids = Vec::new();
+        for segment in &self.segments {
+            if segment.counts[usize::from(code::PENDING)] == 0 {
+                continue;
+            }
+            for at in 0..segment.len() {
+                if segment.state[at] == code::PENDING && segment.timestamp[at] < limit.0 {
+                    if ids.len() >= most {
+                        return ids;
+                    }
+                    ids.push(Self::id_text(segment, at, &mut [0; 36]).into());
+                }
+            }
+        }
+        ids
+    }
+
+    /// Returns the id of a task, unless it is gone.
+    pub(crate) fn id_of(&self, sequence: u64) -> Option<TaskId> {
+        let (segment, at) = self.row(sequence)?;
+        Some(Self::id_text(segment, at, &mut [0; 36]).into())
+    }
+
+    /// Returns the worker process that holds or runs a task, and since when.
+    pub(crate) fn holder(&self, id: &str) -> Option<(u32, u32, i64)> {
+        let (segment, at) = self.segment(self.find(id)?);
+        let open = open_at(segment, at, segment.started[at] != NO_TIME);
+        let since = if open.started == NO_TIME {
+            open.heard
+        } else {
+            open.started
+        };
+        Some((open.worker, open.pid, since))
+    }
+
+    /// Tells whether events or anything else told how a task ended.
+    pub(crate) fn has_ended(&self, id: &str) -> Option<bool> {
+        let (segment, at) = self.segment(self.find(id)?);
+        Some(segment.finished[at] != NO_TIME && segment.state[at] != code::RETRY)
+    }
+
+    /// Sets which running tasks take far longer than usual, with the usual
+    /// time in seconds; returns whether that changed.
+    pub(crate) fn set_slow(&mut self, slow: HashMap<u64, f64>) -> bool {
+        let changed = self.slow != slow;
+        self.slow = slow;
+        changed
+    }
+
+    /// Returns how many tasks run far longer than usual.
+    pub(crate) fn slow_count(&self) -> usize {
+        self.slow.len()
+    }
+}
+
+fn open_at(segment: &Segment, at: usize, is_running: bool) -> Open {
+    Open {
+        sequence: segment.first + at as u64,
+        name: segment.name[at],
+        worker: segment.worker[at],
+        pid: segment.rest[at].pid,
+        started: if is_running {
+            segment.started[at]
+        } else {
+            NO_TIME
+        },
+        heard: segment.timestamp[at],
+    }
+}

@@ -1,0 +1,400 @@
+//! What the engine says of real workers when events are missing.
+
+use crate::{
+    celery::{Worker, command, ended, online, send},
+    support::{Redis, eventually},
+};
+use model::{
+    GapCause, Source, TaskDetail, TaskId, TaskQuery, TaskState, TaskSummary, WorkerStatus,
+};
+use monitor::{Monitor, MonitorConfig};
+use std::{process::Stdio, time::Duration};
+
+fn with_backend(redis: &Redis) -> impl FnOnce(&mut MonitorConfig) {
+    let url = format!("redis://127.0.0.1:{}/1", redis.port);
+    move |config| {
+        config.result_backend = Some(protocol::RedisUrl::parse(&url).expect("a URL"));
+        config.orphan_grace = Duration::from_secs(1);
+    }
+}
+
+/// Runs a client's program and returns what it prints, a line each.
+fn run(redis: &Redis, program: &str) -> Vec<String> {
+    // Clients whose connections were killed complain at their end.
+    let program = format!("import lab, os, sys\n{program}\nsys.stdout.flush()\nos._exit(0)");
+    let output = command(redis)
+        .args(["-c", &program])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the client runs");
+    assert!(output.status.success(), "the client failed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn rows(monitor: &Monitor) -> Vec<TaskSummary> {
+    let query = TaskQuery {
+        limit: 1_000,
+        ..TaskQuery::default()
+    };
+    monitor.tasks(&query).expect("a query").rows
+}
+
+async fn status(monitor: &Monitor, name: &str, status: WorkerStatus) {
+    eventually(&format!("{status:?} of {name}"), || {
+        let worker = monitor.worker(&name.into())?.summary;
+        (worker.status == status).then_some(())
+    })
+    .await;
+}
+
+fn subscriptions(redis: &Redis) -> i64 {
+    ::redis::cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("pubsub")
+        .query(&mut redis.connection())
+        .expect("Redis closes connections")
+}
+
+async fn started(monitor: &Monitor, id: &TaskId) -> TaskDetail {
+    ended(monitor, id, TaskState::Started).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_workers_task_is_orphaned_and_has_its_result_after_redelivery() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis));
+    let mut first = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    let careful = send(&redis, "careful.delay(1)");
+    let lost = send(&redis, "sleep.delay(600)");
+    started(&monitor, &lost).await;
+    // The careful one would end by itself: it is held up until the worker is gone.
+    let careful = match monitor.task(&careful) {
+        Some(task) if !task.summary.state.is_finished() => careful,
+        _ => {
+            let again = send(&redis, "careful.delay(30)");
+            started(&monitor, &again).await;
+            again
+        }
+    };
+    first.kill();
+    status(&monitor, "w1@lab", WorkerStatus::Lost).await;
+    let orphan = ended(&monitor, &lost, TaskState::Orphaned).await;
+    let reason = orphan.attempts[0].reason.as_deref();
+    assert!(
+        reason.is_some_and(|r| r.contains("it is lost")),
+        "{reason:?}"
+    );
+    let orphan = ended(&monitor, &careful, TaskState::Orphaned).await;
+    let reason = orphan.attempts[0].reason.as_deref();
+    assert!(
+        reason.is_some_and(|r| r.contains("deliver it again")),
+        "{reason:?}"
+    );
+
+    // kombu gives it back after the visibility timeout; here it is done at once.
+    run(
+        &redis,
+        "with lab.app.connection_for_write() as c:\n    ch = c.default_channel\n    for tag in list(ch.client.hkeys('unacked')):\n        ch.qos.restore_by_tag(tag.decode(), ch.client)",
+    );
+    let _second = Worker::start(&redis, "w2@lab", &["-E"]);
+    let run = ended(&monitor, &careful, TaskState::Success).await;
+    let attempts: Vec<_> = run
+        .attempts
+        .iter()
+        .map(|a| (a.state.clone(), a.delivery))
+        .collect();
+    assert_eq!(
+        attempts,
+        [(TaskState::Orphaned, 1), (TaskState::Success, 2)]
+    );
+    assert_eq!(run.result.as_deref(), Some("'done'"));
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_subscription_missed_is_counted_exactly_and_repaired() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis)(config);
+        // Only inspect replies and stored results are to repair here.
+        config.result_stream = false;
+    });
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    ended(
+        &monitor,
+        &send(&redis, "add.delay(1, 1)"),
+        TaskState::Success,
+    )
+    .await;
+    eventually("a heartbeat that agrees", || {
+        let worker = monitor.worker(&"w1@lab".into())?.summary;
+        (worker.processed == Some(1) && worker.task_events == Some(true)).then_some(())
+    })
+    .await;
+    // One task ends while nobody listens, and others run from start to end.
+    let before = send(&redis, "sleep.delay(4)");
+    started(&monitor, &before).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let program = "import redis, os\nr = redis.Redis.from_url(os.environ['BROKER'])\nr.execute_command('CLIENT', 'KILL', 'TYPE', 'pubsub')\nresults = [lab.add.delay(n, n) for n in range(20)] + [lab.fail.delay()]\nimport time\ntime.sleep(0.1)\nfor n in range(20):\n    r.execute_command('CLIENT', 'KILL', 'TYPE', 'pubsub')\n    time.sleep(0.1)\nprint(*[r.id for r in results], sep='\\n')";
+    let sent: Vec<TaskId> = run(&redis, program).into_iter().map(TaskId::from).collect();
+    let gap = eventually("the count of what was missed", || {
+        let gaps = monitor.pulse().gaps;
+        gaps.into_iter()
+            .find(|gap| gap.cause == GapCause::EventsMissed)
+    })
+    .await;
+    assert_eq!(gap.worker, Some("w1@lab".into()));
+    // Whatever was seen and whatever was missed add up to the truth.
+    let truth = 1 + 1 + sent.len() as u64;
+    eventually("seen and missed to add up", || {
+        let worker = monitor.worker(&"w1@lab".into())?.summary;
+        let is_all =
+            worker.processed == Some(truth) && worker.events.started + worker.missed == truth;
+        is_all.then_some(())
+    })
+    .await;
+    assert!(monitor.pulse().missed_total > 0);
+    // What was running when the subscription was lost ended as the backend says.
+    let found = ended(&monitor, &before, TaskState::Success).await;
+    if found.summary.is_repaired {
+        assert!(found.sources.contains(&Source::Result));
+    }
+    // What is known of the others is what the backend holds.
+    for id in &sent {
+        if let Some(task) = monitor.task(id) {
+            let stored = monitor
+                .result(id)
+                .await
+                .expect("it answers")
+                .expect("a result");
+            let repaired = eventually("the end", || {
+                let task = monitor.task(id)?;
+                task.summary.state.is_finished().then_some(task)
+            })
+            .await;
+            assert_eq!(repaired.summary.state, stored.state, "{:?}", task.summary);
+        }
+    }
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_that_no_event_told_of_come_from_the_announcements_of_results() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis)(config);
+        config.result_stream = true;
+        config.enable_events = false;
+    });
+    let _worker = Worker::start(&redis, "quiet@lab", &["-P", "threads"]);
+    online(&monitor, "quiet@lab").await;
+    let id = send(&redis, "fail.delay()");
+    let failed = ended(&monitor, &id, TaskState::Failure).await;
+    assert_eq!(failed.exception.as_deref(), Some("ValueError('always')"));
+    assert!(failed.traceback.is_some_and(|text| text.contains("lab.py")));
+    assert!(failed.summary.is_repaired);
+    assert!(failed.sources.contains(&Source::Result));
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_fails_shows_the_failure_of_the_parts_that_never_ran() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis)(config);
+        config.result_stream = true;
+    });
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    let program = "r = (lab.fail.si() | lab.add.si(1, 1) | lab.add.si(2, 2)).delay()\nprint(r.parent.parent.id, r.parent.id, r.id, sep='\\n')";
+    let chain: Vec<TaskId> = run(&redis, program).into_iter().map(TaskId::from).collect();
+    let first = ended(&monitor, &chain[0], TaskState::Failure).await;
+    assert!(!first.summary.is_repaired, "its events told all of it");
+    for id in &chain[1..] {
+        let part = ended(&monitor, id, TaskState::Failure).await;
+        assert_eq!(part.sources, [Source::Result]);
+        assert_eq!(part.summary.started, None);
+    }
+    // Results come for every task; those that events told of stay what they are.
+    let id = send(&redis, "add.delay(2, 3)");
+    ended(&monitor, &id, TaskState::Success).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let task = monitor.task(&id).expect("it is known");
+    assert_eq!(task.sources, [Source::Event]);
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dashboard_that_starts_late_shows_what_runs_is_reserved_scheduled_and_waits() {
+    let redis = Redis::start();
+    let early = redis.monitor(with_backend(&redis));
+    let _worker = Worker::start(&redis, "w1@lab", &["-E", "-c", "1"]);
+    online(&early, "w1@lab").await;
+    let running = send(&redis, "sleep.delay(600)");
+    started(&early, &running).await;
+    let reserved = send(&redis, "add.delay(1, 2)");
+    ended(&early, &reserved, TaskState::Received).await;
+    let scheduled = send(&redis, "add.apply_async((3, 4), countdown=3600)");
+    eventually("the scheduled one", || {
+        early.task(&scheduled)?.summary.received
+    })
+    .await;
+    early.shutdown().await;
+    let waiting = send(
+        &redis,
+        "add.apply_async((5, 6), kwargs={}, queue='nobody', priority=9)",
+    );
+
+    let late = redis.monitor(with_backend(&redis));
+    let find = async |id: &TaskId, state: TaskState| ended(&late, id, state).await;
+    let task = find(&running, TaskState::Started).await;
+    assert_eq!(task.args.as_deref(), Some("(600,)"));
+    assert_eq!(task.summary.worker, Some("w1@lab".into()));
+    assert!(task.summary.started.is_some());
+    assert_eq!(task.summary.name, Some("lab.sleep".into()));
+    let task = find(&reserved, TaskState::Received).await;
+    assert_eq!(task.args.as_deref(), Some("(1, 2)"));
+    assert_eq!(task.summary.queue, Some("lab".into()));
+    let task = find(&scheduled, TaskState::Received).await;
+    assert!(task.summary.eta.is_some());
+    let task = find(&waiting, TaskState::Pending).await;
+    assert_eq!(task.args.as_deref(), Some("(5, 6)"));
+    assert_eq!(task.summary.queue, Some("nobody".into()));
+    assert!(task.sources.contains(&Source::Message));
+    assert_eq!(rows(&late).len(), 4);
+    assert!(rows(&late).iter().all(|row| row.is_repaired));
+    late.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_solo_worker_is_busy_while_it_runs_and_lost_when_it_is_killed() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis));
+    let mut worker = Worker::start(&redis, "solo@lab", &["-E", "-P", "solo"]);
+    online(&monitor, "solo@lab").await;
+    eventually("its pool", || {
+        let pool = monitor.worker(&"solo@lab".into())?.summary.pool?;
+        (pool == "solo").then_some(())
+    })
+    .await;
+    let short = send(&redis, "sleep.delay(12)");
+    status(&monitor, "solo@lab", WorkerStatus::Busy).await;
+    ended(&monitor, &short, TaskState::Success).await;
+    status(&monitor, "solo@lab", WorkerStatus::Online).await;
+    send(&redis, "sleep.delay(600)");
+    status(&monitor, "solo@lab", WorkerStatus::Busy).await;
+    worker.kill();
+    status(&monitor, "solo@lab", WorkerStatus::Lost).await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_shutdown_shows_as_stopping_and_then_offline() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis));
+    let worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    let id = send(&redis, "sleep.delay(6)");
+    started(&monitor, &id).await;
+    // The heartbeat after the start tells that a task is active.
+    eventually("an active task", || {
+        (monitor.worker(&"w1@lab".into())?.summary.active == Some(1)).then_some(())
+    })
+    .await;
+    let pid = worker.0.0.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    status(&monitor, "w1@lab", WorkerStatus::Stopping).await;
+    ended(&monitor, &id, TaskState::Success).await;
+    status(&monitor, "w1@lab", WorkerStatus::Offline).await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_that_send_no_events_are_named_and_are_no_loss() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis));
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    ended(
+        &monitor,
+        &send(&redis, "add.delay(1, 1)"),
+        TaskState::Success,
+    )
+    .await;
+    eventually("its first statistics", || {
+        monitor.worker(&"w1@lab".into())?.summary.slots
+    })
+    .await;
+    let worker = eventually("the type to be named", || {
+        send(&redis, "silent.delay()");
+        let worker = monitor.worker(&"w1@lab".into())?.summary;
+        (!worker.silent_types.is_empty()).then_some(worker)
+    })
+    .await;
+    assert_eq!(worker.silent_types, ["lab.silent".into()]);
+    assert_eq!(worker.missed, 0);
+    assert_eq!(monitor.pulse().missed_total, 0);
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_of_one_name_are_both_shown() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    let quiet = [
+        "--without-heartbeat",
+        "--without-gossip",
+        "--without-mingle",
+    ];
+    let _one = Worker::start(&redis, "twin@lab", &quiet);
+    let _two = Worker::start(&redis, "twin@lab", &quiet);
+    eventually("both processes", || {
+        let rows = monitor.workers().rows;
+        let online = rows.iter().filter(|row| row.status == WorkerStatus::Online);
+        let known = online.filter(|row| row.pid != 0).count();
+        (known == 2).then_some(())
+    })
+    .await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_subscription_that_missed_nothing_is_a_gap_without_loss() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis));
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    ended(
+        &monitor,
+        &send(&redis, "add.delay(1, 1)"),
+        TaskState::Success,
+    )
+    .await;
+    assert!(subscriptions(&redis) > 0);
+    eventually("the gap", || {
+        let gaps = monitor.pulse().gaps;
+        gaps.into_iter().find(|gap| gap.end.is_some())
+    })
+    .await;
+    ended(
+        &monitor,
+        &send(&redis, "add.delay(1, 1)"),
+        TaskState::Success,
+    )
+    .await;
+    eventually("two heartbeats", || {
+        let worker = monitor.worker(&"w1@lab".into())?.summary;
+        (worker.processed == Some(2) && worker.events.heartbeats > 4).then_some(())
+    })
+    .await;
+    assert_eq!(monitor.pulse().missed_total, 0);
+    monitor.shutdown().await;
+}
