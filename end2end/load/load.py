@@ -7,7 +7,7 @@
     load.py pages                     pages over HTTP with a million tasks, at rest and under load
     load.py live                      from an event's publication to the table in a browser
     load.py browsers                  the cost of 50 open live tables
-    load.py growth                    how cost grows; draws figures/growth.svg
+    load.py growth                    how cost grows; draws a picture
     load.py flower                    Flower 2.2.0 on the same flood
     load.py all                       everything, one after the other
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rig import ROOT, LoadError
+from rig.clock import pass_on_nice
 from rig.lab import Options, load_average
 from rig.machine import describe
 from rig.report import write_json
@@ -80,6 +81,7 @@ def main() -> int:
     arguments = parse()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    pass_on_nice()
     try:
         if not arguments.binary.is_file():
             raise LoadError(f"there is no {arguments.binary}; build it with `make build` or name one with --binary")

@@ -1,5 +1,6 @@
 """What the kernel knows about a process: CPU time to the nanosecond, resident memory."""
 
+import os
 import time
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def memory_bytes(pid: int) -> tuple[int, int]:
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     now, peak = (int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
     return now, peak
+
+
+def pass_on_nice(pid: int | str = "self") -> None:
+    """Give a session of processes the nice value of this one.
+
+    With autogroups the kernel weighs nice values within a session only, and every
+    component leads a session of its own (`man 7 sched`).
+    """
+    file = Path(f"/proc/{pid}/autogroup")
+    if file.exists() and (value := os.nice(0)) != 0:
+        file.write_text(str(value))
 
 
 def reset_peak(pid: int) -> None:

@@ -54,6 +54,11 @@ class Browser:
         pulse: dict[str, Any] = self.json("/api/v1/snapshot?topic=queues")["pulse"]
         return pulse
 
+    def histogram(self, name: str) -> dict[float, float]:
+        """Bound to cumulated count of a histogram without labels; empty if there is none."""
+        bucket = re.compile(rf'^{name}_bucket\{{le="([^"]+)"\}} (\S+)$', re.MULTILINE)
+        return {float(bound): float(count) for bound, count in bucket.findall(self.get("/metrics").decode())}
+
     def metrics(self) -> dict[str, float]:
         """The sum of each family of /metrics; zero for one without samples."""
         text = self.get("/metrics").decode()

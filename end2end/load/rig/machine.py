@@ -25,6 +25,8 @@ def describe(binary: Path) -> dict[str, Any]:
         "binary": first_line([str(binary), "--version"]),
         "binary_sha256": hashlib.sha256(binary.read_bytes()).hexdigest(),
         "load_average": os.getloadavg()[0],
+        # Below zero: what else runs on the machine gives way.
+        "nice": os.nice(0),
     }
 
 

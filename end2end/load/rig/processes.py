@@ -12,6 +12,7 @@ from supervisor.components import HOST, Spec, redis_answers
 from supervisor.process import Component
 
 from rig import LoadError
+from rig.clock import pass_on_nice
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -48,6 +49,7 @@ class Process:
     def __enter__(self) -> Self:
         self.component.start()
         try:
+            pass_on_nice(self.pid)
             wait_until(f"{self.component.name} to be ready", self.is_ready)
         except BaseException:
             self.component.stop(STOP_SECONDS)

@@ -2,11 +2,12 @@
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from flood.work import NO_NEEDLE
-from rig import END2END, LoadError
+from rig import LoadError
 from rig.clock import cpu_seconds, memory_bytes
 from rig.http import Browser
 from rig.lab import Lab, Options, laboratory, load_average, watched
@@ -19,7 +20,6 @@ from scenarios.memory import room_for
 TASKS = [10_000, 30_000, 100_000, 300_000, 1_000_000]
 SIZES = [1, 10, 100, 1_000]
 BROWSERS = [0, 1, 5, 10, 25, 50]
-FIGURE = END2END / "load/figures/growth.svg"
 SETTLE_SECONDS = 2.0
 SAMPLES = 30
 LEAST_SAMPLES = 5
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=50_000, metavar="N", help="for workers and types (default 50000)")
     parser.add_argument("--rate", type=float, default=1_000, metavar="R", help="with browsers, events/s (default 1000)")
     parser.add_argument("--seconds", type=float, default=10, metavar="S", help="with browsers (default 10)")
-    parser.add_argument("--figure", default=str(FIGURE), metavar="FILE", help="the picture, SVG")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="the picture (default: growth.svg beside the JSON file)"
+    )
 
 
 def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -43,9 +45,10 @@ def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
     print(f"task types, {arguments.tasks:,} tasks\n{table(figures['types'])}\n", flush=True)
     figures["browsers"] = by_browsers(options, arguments)
     print(f"browsers at {arguments.rate:,.0f} events a second\n{table(figures['browsers'])}\n")
-    with open(arguments.figure, "w") as file:
-        file.write(picture(figures))
-    print(arguments.figure)
+    file = arguments.figure or arguments.output / "growth.svg"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(picture(figures))
+    print(file)
     return figures
 
 

@@ -15,7 +15,7 @@ from supervisor.process import die_with_parent
 
 from flood.wire import events_in
 from rig import END2END, LoadError
-from rig.clock import cpu_seconds
+from rig.clock import cpu_seconds, pass_on_nice
 from rig.lab import Options, laboratory, load_average, watched
 from rig.report import percentile, table
 from rig.sender import EvenSender, Sent
@@ -92,6 +92,7 @@ def page(url: str) -> Iterator[Callable[[], Seen]]:
         return [(task, state, at / 1e3) for _, task, state, at in json.loads(answer)]
 
     try:
+        pass_on_nice(process.pid)
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             raise LoadError(f"the browser could not open {url}; its words are above")

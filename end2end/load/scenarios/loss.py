@@ -1,20 +1,23 @@
 """What the dashboard says that it has missed, and whether that is true."""
 
 import re
+import time
 from typing import Any
 
 from rig.http import Browser
 from rig.lab import Lab
 
+REST_SECONDS = 2.0
 STARTED = re.compile(r'^flower_events_total\{[^\n]*type="task-started"[^\n]*\} (\S+)$', re.MULTILINE)
 
 
 def told(lab: Lab, browser: Browser) -> dict[str, Any]:
-    """Its own words on loss since its start, beside what was published.
+    """Its own words on loss since its start, beside what was published; heartbeats rest from now on.
 
     Workers count the tasks they started, so a loss is told as starts that no event told of.
     """
-    pulse, metrics = browser.pulse(), browser.metrics()
+    lab.heart.rest()
+    pulse, metrics = at_rest(lab, browser), browser.metrics()
     seen = sum(float(count) for count in STARTED.findall(browser.get("/metrics").decode()))
     # Absent from binaries that keep no ledger.
     missed = metrics.get("celeriac_missed_tasks_total")
@@ -31,3 +34,13 @@ def told(lab: Lab, browser: Browser) -> dict[str, Any]:
         "gaps_told": int(metrics["celeriac_gaps_total"]),
         "is_exact": lost == 0 or lost_starts == missed,
     }
+
+
+def at_rest(lab: Lab, browser: Browser) -> dict[str, Any]:
+    """The pulse once all was applied, or nothing more comes."""
+    deadline = time.monotonic() + REST_SECONDS
+    while True:
+        pulse = browser.pulse()
+        if int(pulse["events_total"]) >= lab.published or time.monotonic() > deadline:
+            return pulse
+        time.sleep(0.02)

@@ -17,6 +17,7 @@ from scenarios.memory import filled, room_for
 
 PAGE = 50
 SORTS = "received started finished timestamp name state worker queue retries wait runtime".split()
+LOCK_WAITS = "celeriac_lock_wait_seconds"
 WARM_UP = 3
 LEAST_SAMPLES = 10
 # What a page may take under load, in times at rest.
@@ -52,21 +53,21 @@ def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
         figures: dict[str, Any] = {"filled": filled(lab, dashboard, browser, arguments.tasks)}
         print(f"{table([figures['filled']])}\n")
         questions = all_questions(lab)
-        figures["lock_before"] = lock_waits(browser)
+        waits = browser.histogram(LOCK_WAITS)
         figures["idle"] = ask_all(browser, questions, arguments, is_checked=True)
-        figures["lock_idle"] = lock_waits(browser)
+        figures["lock"] = [lock_waits("idle", waits, browser)]
         print(f"{arguments.tasks:,} tasks, at rest (milliseconds)\n{table(figures['idle'])}\n")
         if arguments.rate > 0:
             seconds = time_needed(figures["idle"], arguments)
             with lab.stream(arguments.rate, seconds) as sender:
                 time.sleep(max(sender.start - time.monotonic(), 0.0) + 1.0)
+                waits = browser.histogram(LOCK_WAITS)
                 figures["busy"] = ask_all(browser, questions, arguments, lambda: sender.is_sending)
-            figures["lock_busy"] = lock_waits(browser)
+                figures["lock"].append(lock_waits("busy", waits, browser))
             print(f"while {arguments.rate:,.0f} events a second come in (milliseconds)\n{table(figures['busy'])}\n")
         figures["groups"] = groups(figures)
         print(table(figures["groups"]))
-        if waits := figures.get("lock_busy") or figures["lock_idle"]:
-            print(json.dumps(waits, indent=2))
+        print(f"\nthe writer's waits for readers (milliseconds; a share's upper bound)\n{table(figures['lock'])}")
         return figures
 
 
@@ -172,6 +173,21 @@ def groups(figures: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def lock_waits(browser: Browser) -> dict[str, float]:
-    """What the dashboard tells of waits for its lock; nothing from binaries that do not."""
-    return {name: value for name, value in browser.metrics().items() if name.startswith("celeriac_lock_")}
+def lock_waits(when: str, before: dict[float, float], browser: Browser) -> dict[str, Any]:
+    """How long the writer waited for readers since `before`, as the dashboard tells; nothing if it does not."""
+    after = browser.histogram(LOCK_WAITS)
+    counts = {bound: count - before.get(bound, 0.0) for bound, count in sorted(after.items())}
+    waits = max(counts.values(), default=0.0)
+
+    def bound_of(share: float) -> float | None:
+        return next((bound * 1e3 for bound, count in counts.items() if waits and count >= share * waits), None)
+
+    return {
+        "when": when,
+        "waits": int(waits),
+        "p50": bound_of(0.5),
+        "p95": bound_of(0.95),
+        "p99": bound_of(0.99),
+        "p99.9": bound_of(0.999),
+        "all": bound_of(1.0),
+    }
