@@ -6,8 +6,9 @@ use crate::DecodeErrorKind;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use std::{borrow::Cow, collections::HashMap};
 
-/// The longest YAML that is read, bytes: its scanner is no match for JSON's.
-const MAX_YAML_BYTES: usize = 1 << 20;
+/// The longest YAML that is read, bytes: scanning it costs up to a microsecond
+/// a byte, and whoever reads events has no time to lose.
+const MAX_YAML_BYTES: usize = 256 << 10;
 
 /// Containers nested deeper than this end the reading, for the same reason.
 const MAX_YAML_DEPTH: usize = 200;
