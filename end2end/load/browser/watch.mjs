@@ -51,6 +51,9 @@ try {
     process.argv.slice(2).map(async (url) => {
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
       const page = await context.newPage();
+      page.on("pageerror", (error) => console.error(`uncaught: ${error.stack ?? error.message}`));
+      page.on("console", (message) => message.type() === "error" && console.error(`console: ${message.text()}`));
+      page.on("requestfailed", (request) => console.error(`request failed: ${request.url()}: ${request.failure()?.errorText}`));
       await page.goto(url, { timeout: READY_MS });
       await page.locator(".frame.is-mounted").waitFor({ state: "attached", timeout: READY_MS });
       await page.locator(".top-bar .live-text").getByText("live", { exact: true }).first().waitFor({ timeout: READY_MS });
