@@ -12,7 +12,7 @@ from flood.cluster import Cluster
 from flood.flood import EVENTS_PER_TASK, Flood
 from flood.truth import Truth
 from rig import LoadError
-from rig.clock import cpu_seconds, memory_bytes
+from rig.clock import cpu_seconds
 from rig.heart import Heart
 from rig.http import Browser
 from rig.processes import Dashboard, Redis, wait_until
@@ -166,10 +166,6 @@ def is_healthy(browser: Browser) -> bool:
         return browser.get("/healthcheck") == b"OK"
     except LoadError:
         return False
-
-
-def resident(dashboard: Dashboard) -> int:
-    return memory_bytes(dashboard.pid)[0]
 
 
 def load_average() -> float:
