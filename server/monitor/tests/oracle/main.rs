@@ -42,8 +42,9 @@ fn captures() -> Vec<PathBuf> {
     files
 }
 
-/// Returns what Celery's state makes of the captures: tasks by capture and id.
-fn theirs(files: &[PathBuf]) -> BTreeMap<String, BTreeMap<String, Fields>> {
+/// Returns what Celery's state makes of the captures, each message applied so
+/// many times: tasks by capture and id.
+fn theirs(files: &[PathBuf], times: usize) -> BTreeMap<String, BTreeMap<String, Fields>> {
     let python = root().join("end2end/.venv/bin/python");
     assert!(
         python.exists(),
@@ -51,6 +52,7 @@ fn theirs(files: &[PathBuf]) -> BTreeMap<String, BTreeMap<String, Fields>> {
     );
     let output = Command::new(python)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/replay.py"))
+        .arg(times.to_string())
         .args(files)
         .output()
         .expect("Python runs");
@@ -94,7 +96,7 @@ fn shown(seconds: f64) -> String {
 }
 
 /// Returns what the engine makes of a capture.
-fn ours(file: &Path, ids: impl Iterator<Item = String>) -> BTreeMap<String, Fields> {
+fn ours(file: &Path, times: usize, ids: impl Iterator<Item = String>) -> BTreeMap<String, Fields> {
     let text = fs::read_to_string(file).expect("the capture is there");
     let mut replay = Replay::new(100_000, Timestamp(0));
     for line in text.lines() {
@@ -105,7 +107,9 @@ fn ours(file: &Path, ids: impl Iterator<Item = String>) -> BTreeMap<String, Fiel
         }
         let now = line["t"].as_f64().and_then(Timestamp::from_seconds);
         let payload = line["payload"].as_str().expect("events are text");
-        replay.apply(payload.as_bytes(), now.expect("a time"));
+        for _ in 0..times {
+            replay.apply(payload.as_bytes(), now.expect("a time"));
+        }
     }
     ids.filter_map(|id| {
         let task = replay.task(&TaskId::from(id.as_str()))?;
@@ -163,8 +167,18 @@ fn is_same(name: &str, theirs: Option<&String>, ours: Option<&String>) -> bool {
 
 #[test]
 fn every_task_of_every_capture_comes_out_as_in_celery() {
+    compare(1);
+}
+
+/// As with a broker that delivers twice, or two subscriptions.
+#[test]
+fn messages_that_come_twice_make_no_difference_to_either() {
+    compare(2);
+}
+
+fn compare(times: usize) {
     let files = captures();
-    let theirs = theirs(&files);
+    let theirs = theirs(&files, times);
     let mut met = [0; DIFFERENCES.len()];
     let mut unexplained = Vec::new();
     let (mut tasks, mut fields) = (0, 0);
@@ -172,7 +186,7 @@ fn every_task_of_every_capture_comes_out_as_in_celery() {
         let capture = file.file_stem().and_then(|name| name.to_str());
         let capture = capture.expect("captures have names");
         let wanted = &theirs[capture];
-        let found = ours(file, wanted.keys().cloned());
+        let found = ours(file, times, wanted.keys().cloned());
         for (id, wanted) in wanted {
             let Some(found) = found.get(id) else {
                 unexplained.push(format!("{capture} {id} is not there"));

@@ -1,6 +1,8 @@
 """Replays captures through Celery's own state and prints what it makes of them.
 
-    python replay.py CAPTURE... prints {capture: {task id: {field: value}}}
+    python replay.py TIMES CAPTURE... prints {capture: {task id: {field: value}}}
+
+Every message is applied so many times in a row.
 """
 
 import base64
@@ -13,7 +15,7 @@ from celery.events.state import State
 TIMES = ["sent", "received", "started", "succeeded", "failed", "retried", "revoked", "rejected"]
 
 
-def events(path):
+def events(path, times):
     """Yields the capture's events in the order they came."""
     for line in path.read_text().splitlines():
         line = json.loads(line)
@@ -25,7 +27,7 @@ def events(path):
         if envelope["properties"].get("body_encoding") == "base64":
             body = base64.b64decode(body)
         body = json.loads(body)
-        for event in body if isinstance(body, list) else [body]:
+        for event in (body if isinstance(body, list) else [body]) * times:
             # `EventReceiver` adds the time of arrival, without which workers have no heartbeats.
             event.setdefault("clock", 0)
             yield {**event, "local_received": line["t"]}
@@ -36,9 +38,9 @@ def readable(text):
     return text and text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def replay(path):
+def replay(path, times):
     state = State()
-    for event in events(path):
+    for event in events(path, times):
         state.event(event)
     return {
         task.uuid: {
@@ -55,4 +57,5 @@ def replay(path):
     }
 
 
-json.dump({Path(name).stem: replay(Path(name)) for name in sys.argv[1:]}, sys.stdout)
+times, *names = sys.argv[1:]
+json.dump({Path(name).stem: replay(Path(name), int(times)) for name in names}, sys.stdout)
