@@ -71,12 +71,9 @@ impl StateReader {
     /// seen or not, each task as a whole.
     pub(crate) fn task_page(&self, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
         let mut scan = self.read().scan(query, search, query.limit as usize);
-        loop {
-            let state = self.read();
-            if !state.step(&mut scan) {
-                return state.page_of(scan);
-            }
-        }
+        while self.read().step(&mut scan) {}
+        let found = scan.finish();
+        self.read().page_of(&found)
     }
 
     /// Returns whole tasks in order, without their children.
@@ -88,8 +85,8 @@ impl StateReader {
     ) -> Vec<TaskDetail> {
         let mut scan = self.read().scan(query, search, limit);
         while self.read().step(&mut scan) {}
-        let window = scan.into_window();
-        window
+        scan.finish()
+            .window
             .chunks(DETAILS_AT_ONCE)
             .flat_map(|part| self.read().task_details(part))
             .collect()

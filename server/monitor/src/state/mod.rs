@@ -30,7 +30,7 @@ use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{Queues, Reading};
 use repair::Surveys;
 use std::collections::BTreeSet;
-pub(crate) use tasks::{Census, Column, Sample, Samples, Scan};
+pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan};
 use tasks::{Tasks, repair::Fact};
 use throughput::Throughput;
 use workers::{Errands, Workers};
@@ -527,9 +527,9 @@ impl State {
         self.tasks.states()
     }
 
-    /// Ends a query.
-    pub(crate) fn page_of(&self, scan: Scan) -> TaskPage {
-        scan.into_page(&self.tasks, &self.names)
+    /// Returns the page of what a query found.
+    pub(crate) fn page_of(&self, found: &Found) -> TaskPage {
+        found.page(&self.tasks, &self.names)
     }
 
     /// Returns the tasks with these sequence numbers, without children; those

@@ -68,6 +68,8 @@ impl Tasks {
             past.attempts.pop_front();
             past.dropped += 1;
         }
+        // Most tasks that are retried are retried once.
+        past.attempts.reserve_exact(1);
         past.attempts.push_back(attempt);
     }
 

@@ -17,7 +17,7 @@ mod survey;
 mod text;
 
 pub(crate) use apply::Ended;
-pub(crate) use scan::Scan;
+pub(crate) use scan::{Found, Scan};
 pub(crate) use survey::{Census, Column, Sample, Samples};
 
 use super::intern::Interner;

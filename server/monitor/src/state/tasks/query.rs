@@ -24,7 +24,7 @@ impl Tasks {
     ) -> TaskPage {
         let mut scan = Scan::new(self, names, query, search, query.limit as usize);
         while scan.step(self, names) {}
-        scan.into_page(self, names)
+        scan.finish().page(self, names)
     }
 
     /// Returns everything known of a task.

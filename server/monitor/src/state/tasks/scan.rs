@@ -133,30 +133,42 @@ impl Scan {
         self.order.offer(segment, &rows, &mut self.best);
     }
 
-    /// Returns the sequence numbers of the window, in order.
-    pub(crate) fn into_window(self) -> Vec<u64> {
-        self.best
-            .into_window(self.offset)
-            .into_iter()
-            .map(|(_, sequence)| !sequence)
-            .collect()
+    /// Puts what was found in order, which takes its time far down a long list.
+    pub(crate) fn finish(self) -> Found {
+        let window = self.best.into_window(self.offset);
+        Found {
+            window: window.into_iter().map(|(_, sequence)| !sequence).collect(),
+            by_code: self.by_code,
+            total: self.total,
+            newer: self.newer,
+        }
     }
+}
 
-    /// Returns the page, once every segment was gone through.
-    pub(crate) fn into_page(self, tasks: &Tasks, names: &Names) -> TaskPage {
-        let states = tasks.name_counts(&self.by_code);
-        let (total, newer) = (self.total, self.newer);
+/// What a query found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Sequence numbers of the window, in order.
+    pub(crate) window: Vec<u64>,
+    by_code: [u64; 256],
+    total: u64,
+    newer: u64,
+}
+
+impl Found {
+    /// Returns the page, without the tasks that are gone by now.
+    pub(crate) fn page(&self, tasks: &Tasks, names: &Names) -> TaskPage {
         TaskPage {
             rows: self
-                .into_window()
-                .into_iter()
-                .filter_map(|sequence| tasks.summary(names, sequence))
+                .window
+                .iter()
+                .filter_map(|sequence| tasks.summary(names, *sequence))
                 .collect(),
-            total,
-            states,
+            total: self.total,
+            states: tasks.name_counts(&self.by_code),
             stored: tasks.len() as u64,
             latest: tasks.latest(),
-            newer,
+            newer: self.newer,
         }
     }
 }

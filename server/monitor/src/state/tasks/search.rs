@@ -367,19 +367,23 @@ impl Look {
             return found;
         }
         let mut found = Bits::none(segment.len());
+        // Tells whether the row needs no more looking at.
         let mut hit = |header: Header| {
             let at = usize::from(header.row);
-            if header.is_one_of(self.texts) && open.contains(at) {
+            let is_hit = header.is_one_of(self.texts);
+            if is_hit && open.contains(at) {
                 found.insert(at);
             }
+            is_hit
         };
         let needle = self.needle.as_str();
         let is_ascii = needle.is_ascii();
         let has_case = needle.bytes().any(|byte| byte.is_ascii_alphabetic());
         for block in segment.texts.blocks() {
             if !is_ascii {
-                for (header, start, end) in block.walk() {
-                    let text = block.bytes.get(start..end).unwrap_or_default();
+                for header in block.walk() {
+                    let text = block.bytes.get(header.start..header.end);
+                    let text = text.unwrap_or_default();
                     // What is all ASCII has no letter of another alphabet.
                     if !text.is_ascii()
                         && std::str::from_utf8(text).is_ok_and(|t| self.needle.is_in(t))
@@ -402,22 +406,29 @@ impl Look {
             let mut from = 0;
             while let Some(place) = self.finder.find(hay.get(from..).unwrap_or_default()) {
                 let place = from + place;
-                while text.is_some_and(|(_, _, end)| end <= place) {
+                while text.is_some_and(|header| header.end <= place) {
                     text = texts.next();
                 }
-                let Some((header, start, end)) = text else {
+                let Some(header) = text else {
                     break;
                 };
-                if place < start {
+                if place < header.start {
                     // Bytes of a header that look like the needle.
-                    from = start;
+                    from = header.start;
                     continue;
                 }
                 // What runs over the end of a text is no hit, and no later place is.
-                if place + needle.len() <= end {
-                    hit(header);
+                from = header.end;
+                if place + needle.len() <= header.end && hit(header) {
+                    // The row's other texts often lie right behind.
+                    text = texts.next();
+                    while let Some(next) = text
+                        && next.row == header.row
+                    {
+                        from = next.end;
+                        text = texts.next();
+                    }
                 }
-                from = end;
             }
         }
         found

@@ -12,7 +12,7 @@ pub(crate) const NO_TIME: i64 = 0;
 
 /// Most rows of a segment: a row's number fits 16 bits, and a search of one
 /// segment takes well under a millisecond, for which the writer may have to wait.
-pub(crate) const MAX_ROWS: usize = 16_384;
+pub(crate) const MAX_ROWS: usize = 4_096;
 
 /// Facts about a row that need one bit each.
 pub(crate) mod flag {

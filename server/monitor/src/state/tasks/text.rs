@@ -14,20 +14,30 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
 
 const CUT_MARK: &str = "… (cut by the dashboard)";
 
-/// Reference to the row's text before (4), row (2), field (1), length (3).
-const HEADER: usize = 10;
-
-/// Where the field stands in the header.
-const FIELD_AT: usize = 6;
+/// The header's first byte: the field in its lower half, and how the rest is
+/// written. Then come the row (2 bytes), where the row's text before lies
+/// (nothing, 2 or 4 bytes) and the length (2 or 3 bytes).
+mod mark {
+    pub(super) const FIELD: u8 = 0x0f;
+    /// It is the row's first text.
+    pub(super) const FIRST: u8 = 0x10;
+    /// The text before lies in the same block.
+    pub(super) const NEAR: u8 = 0x20;
+    pub(super) const LONG: u8 = 0x40;
+}
 
 /// The field of a text that is no longer part of its row.
-const GONE: u8 = u8::MAX;
+const GONE: u8 = mark::FIELD;
 
 /// Where a text lies: block number and offset. Zero means there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TextRef(u32);
 
 impl TextRef {
+    fn new(block: usize, offset: usize) -> Self {
+        Self((block as u32) << 16 | offset as u32)
+    }
+
     fn split(self) -> (usize, usize) {
         ((self.0 >> 16) as usize, (self.0 & 0xffff) as usize)
     }
@@ -40,20 +50,80 @@ pub(crate) struct Header {
     /// The row within the segment.
     pub(crate) row: u16,
     field: u8,
-    len: usize,
+    /// Where the text begins and ends in its block.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Header {
-    fn read(block: &[u8], offset: usize) -> Option<Self> {
-        let bytes: [u8; HEADER] = block.get(offset..offset + HEADER)?.try_into().ok()?;
-        let [a, b, c, d, row_low, row_high, field, x, y, z] = bytes;
+    fn read(blocks: &[Vec<u8>], index: usize, offset: usize) -> Option<Self> {
+        Self::read_block(blocks.get(index)?, index, offset)
+    }
+
+    fn read_block(block: &[u8], index: usize, offset: usize) -> Option<Self> {
+        let mut rest = block.get(offset..)?.iter();
+        let mut number = |bytes: u32| {
+            let mut value = 0_u32;
+            for place in 0..bytes {
+                value |= u32::from(*rest.next()?) << (8 * place);
+            }
+            Some(value)
+        };
+        let first = number(1)? as u8;
+        let row = number(2)? as u16;
+        let before = match first & (mark::FIRST | mark::NEAR) {
+            0 => TextRef(number(4)?),
+            mark::NEAR => TextRef::new(index, number(2)? as usize),
+            _ => TextRef::default(),
+        };
+        let len = number(if first & mark::LONG == 0 { 2 } else { 3 })? as usize;
+        let start = block.len() - rest.len();
         Some(Self {
-            before: TextRef(u32::from_le_bytes([a, b, c, d])),
-            row: u16::from_le_bytes([row_low, row_high]),
-            field,
-            len: u32::from_le_bytes([x, y, z, 0]) as usize,
+            before,
+            row,
+            field: first & mark::FIELD,
+            start,
+            end: start + len,
         })
     }
+
+    /// Writes a header; returns how long it is.
+    fn write(
+        out: &mut [u8; Self::LONGEST],
+        index: usize,
+        row: u16,
+        field: Field,
+        before: TextRef,
+        len: usize,
+    ) -> usize {
+        let mut at = 1;
+        let mut put = |bytes: &[u8]| {
+            out[at..at + bytes.len()].copy_from_slice(bytes);
+            at += bytes.len();
+        };
+        let mut first = field as u8;
+        put(&row.to_le_bytes());
+        match before.split() {
+            _ if before == TextRef::default() => first |= mark::FIRST,
+            (block, offset) if block == index => {
+                first |= mark::NEAR;
+                put(&(offset as u16).to_le_bytes());
+            }
+            _ => put(&before.0.to_le_bytes()),
+        }
+        let [x, y, z, _] = (len as u32).to_le_bytes();
+        if len > usize::from(u16::MAX) {
+            first |= mark::LONG;
+            put(&[x, y, z]);
+        } else {
+            put(&[x, y]);
+        }
+        out[0] = first;
+        at
+    }
+
+    /// Length of the longest header, bytes.
+    const LONGEST: usize = 10;
 
     /// Tells whether the text is of one of these fields.
     pub(crate) fn is_one_of(self, fields: FieldSet) -> bool {
@@ -96,18 +166,18 @@ impl Texts {
         before: TextRef,
         text: &str,
     ) -> Option<TextRef> {
-        let (text, mark) = cut(text);
-        let len = text.len() + mark.len();
-        let needed = len + HEADER;
+        let (text, cut_mark) = cut(text);
+        let len = text.len() + cut_mark.len();
+        let most = len + Header::LONGEST;
         let fits = self
             .blocks
             .last()
-            .is_some_and(|block| block.len() + needed <= block.capacity().min(BLOCK_BYTES));
+            .is_some_and(|block| block.len() + most <= block.capacity().min(BLOCK_BYTES));
         if !fits {
             if self.blocks.len() >= usize::from(u16::MAX) {
                 return None;
             }
-            let mut block = Vec::with_capacity((needed + 1).max(BLOCK_BYTES));
+            let mut block = Vec::with_capacity((most + 1).max(BLOCK_BYTES));
             if self.blocks.is_empty() {
                 // Offset 0 of block 0 means "none".
                 block.push(0);
@@ -115,41 +185,41 @@ impl Texts {
             self.blocks.push(block);
         }
         let index = self.blocks.len() - 1;
+        let mut header = [0; Header::LONGEST];
+        let header_len = Header::write(&mut header, index, row, field, before, len);
         let block = &mut self.blocks[index];
         let offset = block.len();
-        let [x, y, z, _] = (len as u32).to_le_bytes();
-        let [a, b, c, d] = before.0.to_le_bytes();
-        let [low, high] = row.to_le_bytes();
-        block.extend_from_slice(&[a, b, c, d, low, high, field as u8, x, y, z]);
+        block.extend_from_slice(&header[..header_len]);
         block.extend_from_slice(text.as_bytes());
-        block.extend_from_slice(mark.as_bytes());
-        Some(TextRef((index as u32) << 16 | offset as u32))
+        block.extend_from_slice(cut_mark.as_bytes());
+        Some(TextRef::new(index, offset))
     }
 
     /// Returns the text of a field of the row whose newest text is `newest`.
     pub(crate) fn get(&self, newest: TextRef, field: Field) -> Option<&str> {
-        let (block, start, end) = self.find(newest, field)?;
-        std::str::from_utf8(self.blocks.get(block)?.get(start + HEADER..end)?).ok()
+        let (place, header) = self.find(newest, field)?;
+        let block = self.blocks.get(place.split().0)?;
+        std::str::from_utf8(block.get(header.start..header.end)?).ok()
     }
 
     /// Takes a text out of its row.
     pub(crate) fn remove(&mut self, newest: TextRef, field: Field) {
-        if let Some((block, start, _)) = self.find(newest, field)
-            && let Some(block) = self.blocks.get_mut(block)
-            && let Some(field) = block.get_mut(start + FIELD_AT)
+        if let Some((place, _)) = self.find(newest, field)
+            && let (index, offset) = place.split()
+            && let Some(block) = self.blocks.get_mut(index)
+            && let Some(first) = block.get_mut(offset)
         {
-            *field = GONE;
+            *first |= GONE;
         }
     }
 
-    /// Returns block, start of the header and end of the text.
-    fn find(&self, newest: TextRef, field: Field) -> Option<(usize, usize, usize)> {
+    fn find(&self, newest: TextRef, field: Field) -> Option<(TextRef, Header)> {
         let mut place = newest;
         while place != TextRef::default() {
             let (index, offset) = place.split();
-            let header = Header::read(self.blocks.get(index)?, offset)?;
+            let header = Header::read(&self.blocks, index, offset)?;
             if header.field == field as u8 {
-                return Some((index, offset, offset + HEADER + header.len));
+                return Some((place, header));
             }
             place = header.before;
         }
@@ -170,10 +240,10 @@ impl Texts {
 
     /// Returns the blocks, to search through.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
-        self.blocks.iter().enumerate().map(|(index, bytes)| Block {
-            bytes,
-            first: usize::from(index == 0),
-        })
+        self.blocks
+            .iter()
+            .enumerate()
+            .map(|(index, bytes)| Block { bytes, index })
     }
 }
 
@@ -181,35 +251,18 @@ impl Texts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block<'t> {
     pub(crate) bytes: &'t [u8],
-    first: usize,
+    index: usize,
 }
 
-impl Block<'_> {
+impl<'t> Block<'t> {
     /// Walks the texts from the first one on.
-    pub(crate) fn walk(&self) -> Walk<'_> {
-        Walk {
-            bytes: self.bytes,
-            at: self.first,
-        }
-    }
-}
-
-/// A walk over the texts of a block.
-#[derive(Clone, Debug)]
-pub(crate) struct Walk<'t> {
-    bytes: &'t [u8],
-    at: usize,
-}
-
-impl Iterator for Walk<'_> {
-    /// A header with the start and end of its text.
-    type Item = (Header, usize, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let header = Header::read(self.bytes, self.at)?;
-        let start = self.at + HEADER;
-        self.at = start + header.len;
-        Some((header, start, self.at))
+    pub(crate) fn walk(self) -> impl Iterator<Item = Header> + use<'t> {
+        let mut at = usize::from(self.index == 0);
+        std::iter::from_fn(move || {
+            let header = Header::read_block(self.bytes, self.index, at)?;
+            at = header.end;
+            Some(header)
+        })
     }
 }
 
@@ -257,7 +310,7 @@ mod tests {
                 };
                 block
                     .walk()
-                    .map(|(header, start, end)| (header.row, text(start..end)))
+                    .map(|header| (header.row, text(header.start..header.end)))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -278,7 +331,7 @@ mod tests {
         let all = FIELDS.into_iter().fold(FieldSet::default(), FieldSet::with);
         let live = texts
             .blocks()
-            .flat_map(|block| block.walk().map(|(h, ..)| h).collect::<Vec<_>>())
+            .flat_map(|block| block.walk().collect::<Vec<_>>())
             .filter(|header| header.is_one_of(all))
             .count();
         assert_eq!(live, 3);

@@ -53,5 +53,5 @@ fn tasks(state: &State) -> Vec<TaskDetail> {
     };
     let mut scan = state.scan(&query, &model::SearchExpression::All, usize::MAX);
     while state.step(&mut scan) {}
-    state.task_details(&scan.into_window())
+    state.task_details(&scan.finish().window)
 }
