@@ -75,7 +75,8 @@ pub(crate) async fn list(
         // Two processes of one name are one worker that is there if one of them is.
         let mut status: BTreeMap<WorkerName, bool> = BTreeMap::new();
         for row in rows {
-            *status.entry(row.name).or_default() |= row.status == WorkerStatus::Online;
+            let is_there = matches!(row.status, WorkerStatus::Online | WorkerStatus::Busy);
+            *status.entry(row.name).or_default() |= is_there;
         }
         return Ok(Json(status).into_response());
     }

@@ -64,7 +64,10 @@ struct Doubt {
 pub(crate) struct Account {
     /// `processed` when counting began; absent until a heartbeat told it.
     base: Option<i64>,
+    /// The highest count since, of heartbeats or of `stats`.
     processed: i64,
+    /// `processed` of the newest heartbeat.
+    told: i64,
     /// When the newest heartbeat was sent.
     beat: Option<Timestamp>,
     /// Starts heard since then.
@@ -138,16 +141,14 @@ impl Account {
 
     /// Tells whether this heartbeat is of a new process with the old one's
     /// number, as it happens in containers: it counts from zero again.
+    ///
+    /// It says so by `worker-online`, unless that was lost.
     pub(crate) fn is_new_process(&self, processed: u64, sent: Timestamp, is_online: bool) -> bool {
         let Some(base) = self.base else { return false };
-        let processed = signed(processed);
-        let known = if is_online {
-            // It started at least those whose start was heard.
-            self.processed.max(base.saturating_add(self.started))
-        } else {
-            self.processed
-        };
-        Some(sent) > self.beat && processed < known
+        // It started at least those whose start was heard.
+        let known = self.told.max(base.saturating_add(self.started));
+        let counts_anew = Some(sent) > self.beat && signed(processed) < known;
+        counts_anew && (is_online || (self.hole.is_some() && signed(processed) < self.told))
     }
 
     /// Takes `processed` of a heartbeat sent at `sent`.
@@ -157,6 +158,13 @@ impl Account {
             return None;
         }
         self.beat = Some(sent);
+        if processed < self.told {
+            // Two processes share a name and a number, as copies of one
+            // container do: what both count is nobody's account.
+            self.restart();
+            return None;
+        }
+        self.told = processed;
         self.processed = self.processed.max(processed);
         if self.base.is_none() {
             self.base = Some(processed);
@@ -248,15 +256,17 @@ impl Account {
             self.base = Some(base + difference + found);
             return (found > 0).then(|| self.lost(start, now, -found));
         }
-        let doubt = self.doubt.get_or_insert(Doubt {
+        let started = self.started;
+        let fresh = |least| Doubt {
             since: now,
             last: now,
-            least: difference,
-            started: self.started,
+            least,
+            started,
             looks: 0,
             asked: None,
             pause: FIRST_PAUSE,
-        });
+        };
+        let doubt = self.doubt.get_or_insert_with(|| fresh(difference));
         doubt.last = now;
         doubt.least = doubt.least.min(difference);
         // Each connection keeps its order: what trailed comes before what is newer.
@@ -271,8 +281,12 @@ impl Account {
         }
         let (start, missed) = (self.agreed.unwrap_or(now), doubt.least);
         self.missed += missed;
-        (self.agreed, self.doubt) = (Some(now), None);
-        self.close_hole(now);
+        self.agreed = Some(now);
+        // What came on top of it since has to stand for a while of its own.
+        self.doubt = (difference > missed).then(|| fresh(difference - missed));
+        if self.doubt.is_none() {
+            self.close_hole(now);
+        }
         Some(self.lost(start, now, missed))
     }
 
@@ -421,6 +435,19 @@ mod tests {
         account.restart();
         assert_eq!(beat(&mut account, 1.0, 0), None);
         assert_eq!(beat(&mut account, 3.0, 0), None);
+    }
+
+    #[test]
+    fn two_processes_with_one_name_and_number_have_no_losses() {
+        let mut account = Account::default();
+        for second in 0..20 {
+            let processed = if second % 2 == 0 { 100 } else { 5 };
+            let sent = at(f64::from(second));
+            assert!(!account.is_new_process(processed, sent, false));
+            account.started();
+            assert_eq!(account.beat(processed, sent, sent), None);
+        }
+        assert_eq!(account.missed(), 0);
     }
 
     #[test]

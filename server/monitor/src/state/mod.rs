@@ -187,6 +187,8 @@ pub(crate) struct State {
     surveys: Surveys,
     /// When messages were dropped last, until it is repaired.
     last_drop: Option<Timestamp>,
+    /// When workers were last told that messages were lost.
+    last_hole: Option<Timestamp>,
 }
 
 impl State {
@@ -210,6 +212,7 @@ impl State {
             is_repair_due: false,
             surveys: Surveys::default(),
             last_drop: None,
+            last_hole: None,
             limits,
         }
     }
@@ -259,7 +262,7 @@ impl State {
             self.health
                 .undecodable(error.kind.name(), problem, &error.bytes, count, now);
             // Among what cannot be read may be starts of tasks.
-            self.workers.note_hole(now);
+            note_hole(&mut self.workers, &mut self.last_hole, now);
             self.revisions.health = self.revision;
         }
         decoded
@@ -417,7 +420,7 @@ impl State {
         self.revision += 1;
         self.health.dropped(messages, now);
         self.throughput.mark_gap(now);
-        self.workers.note_hole(now);
+        note_hole(&mut self.workers, &mut self.last_hole, now);
         self.last_drop = Some(now);
         self.revisions.health = self.revision;
     }
@@ -643,5 +646,14 @@ impl State {
             lock_waits: self.lock_waits.clone(),
             text_bytes: self.tasks.text_bytes() as u64,
         }
+    }
+}
+
+/// Notes that messages were lost, in a flood of losses only now and then.
+fn note_hole(workers: &mut Workers, last: &mut Option<Timestamp>, now: Timestamp) {
+    const PAUSE_SECONDS: f64 = 0.1;
+    if last.is_none_or(|last| now.seconds_since(last) >= PAUSE_SECONDS) {
+        *last = Some(now);
+        workers.note_hole(now);
     }
 }

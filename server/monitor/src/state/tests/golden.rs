@@ -338,3 +338,65 @@ fn every_capture_replays_without_a_bad_event_and_twice_is_once() {
     }
     assert!(with_tasks > 40, "only {with_tasks} captures have tasks");
 }
+
+/// How many `task-started` a message holds.
+fn starts_in(payload: &[u8]) -> u64 {
+    let mut starts = 0;
+    protocol::decode(payload, &mut Scratch::default(), |event| {
+        starts += u64::from(event.kind == protocol::EventKind::TaskStarted);
+    });
+    starts
+}
+
+#[test]
+fn no_capture_looks_as_if_something_were_missing() {
+    let files = std::fs::read_dir(folder()).expect("the captures are there");
+    let mut heartbeats = 0;
+    for file in files {
+        let file = file.expect("it can be listed").file_name();
+        let file = file.to_string_lossy();
+        if !file.ends_with(".jsonl") {
+            continue;
+        }
+        let mut state = state(10_000);
+        for (now, payload) in messages(&file) {
+            // Were something missing, it would be proved at once.
+            state.apply_input(crate::state::Input::Connected, now);
+            state.apply_payload(&payload, &mut Scratch::default(), now);
+            assert_eq!(state.pulse(now).missed_total, 0, "{file}");
+        }
+        let rows = state.worker_list().rows;
+        heartbeats += rows.iter().map(|row| row.events.heartbeats).sum::<u64>();
+    }
+    assert!(heartbeats > 0, "there is something to compare");
+}
+
+#[test]
+fn whatever_is_left_out_of_a_capture_is_missed_to_the_last_start() {
+    let messages = messages("c570.opt_nofanoutprefix.jsonl");
+    let mut with_starts: Vec<usize> = (0..messages.len())
+        .filter(|place| starts_in(&messages[*place].1) > 0)
+        .collect();
+    // Until a first task is heard of, nobody knows that the events are on.
+    with_starts.remove(0);
+    assert!(with_starts.len() >= 3);
+    for chosen in 0..1u32 << with_starts.len() {
+        let mut state = state(10_000);
+        let mut left_out = 0;
+        for (place, (now, payload)) in messages.iter().enumerate() {
+            let number = with_starts.iter().position(|other| *other == place);
+            if number.is_some_and(|number| chosen & 1 << number != 0) {
+                left_out += starts_in(payload);
+                state.count_dropped(1, *now);
+            } else {
+                state.apply_payload(payload, &mut Scratch::default(), *now);
+            }
+        }
+        let (now, _) = messages.last().expect("there are some");
+        // What the last heartbeat left open is settled when nothing more comes.
+        for second in 1..20 {
+            state.tick(now.plus_seconds(f64::from(second)));
+        }
+        assert_eq!(state.pulse(*now).missed_total, left_out, "{chosen:b}");
+    }
+}

@@ -603,7 +603,7 @@ fn any_step() -> impl Strategy<Value = (u8, u8)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Whatever order events and other sources tell in, nothing breaks: counts
     /// agree with rows, and what ended by an event stays ended.
