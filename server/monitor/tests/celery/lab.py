@@ -39,10 +39,11 @@ def sleep(seconds):
     time.sleep(seconds)
 
 
-@app.task(acks_late=True, reject_on_worker_lost=True)
-def careful(seconds):
-    """Hold a slot, and be delivered again if the worker dies."""
-    time.sleep(seconds)
+@app.task(bind=True, acks_late=True)
+def careful(self):
+    """Hold a slot until the worker dies, and end when delivered again."""
+    if not self.request.delivery_info["redelivered"]:
+        time.sleep(600)
     return "done"
 
 

@@ -5,7 +5,8 @@ use crate::{
     support::{Redis, eventually},
 };
 use model::{
-    GapCause, Source, TaskDetail, TaskId, TaskQuery, TaskState, TaskSummary, WorkerStatus,
+    BrokerState, GapCause, Source, TaskDetail, TaskId, TaskQuery, TaskState, TaskSummary,
+    WorkerStatus,
 };
 use monitor::{Monitor, MonitorConfig};
 use std::{process::Stdio, time::Duration};
@@ -68,18 +69,10 @@ async fn a_killed_workers_task_is_orphaned_and_has_its_result_after_redelivery()
     let monitor = redis.monitor(with_backend(&redis));
     let mut first = Worker::start(&redis, "w1@lab", &["-E"]);
     online(&monitor, "w1@lab").await;
-    let careful = send(&redis, "careful.delay(1)");
+    let careful = send(&redis, "careful.delay()");
     let lost = send(&redis, "sleep.delay(600)");
+    started(&monitor, &careful).await;
     started(&monitor, &lost).await;
-    // The careful one would end by itself: it is held up until the worker is gone.
-    let careful = match monitor.task(&careful) {
-        Some(task) if !task.summary.state.is_finished() => careful,
-        _ => {
-            let again = send(&redis, "careful.delay(30)");
-            started(&monitor, &again).await;
-            again
-        }
-    };
     first.kill();
     status(&monitor, "w1@lab", WorkerStatus::Lost).await;
     let orphan = ended(&monitor, &lost, TaskState::Orphaned).await;
@@ -98,7 +91,10 @@ async fn a_killed_workers_task_is_orphaned_and_has_its_result_after_redelivery()
     // kombu gives it back after the visibility timeout; here it is done at once.
     run(
         &redis,
-        "with lab.app.connection_for_write() as c:\n    ch = c.default_channel\n    for tag in list(ch.client.hkeys('unacked')):\n        ch.qos.restore_by_tag(tag.decode(), ch.client)",
+        "with lab.app.connection_for_write() as connection:\n    \
+         channel = connection.default_channel\n    \
+         for tag in channel.client.hkeys('unacked'):\n        \
+         channel.qos.restore_by_tag(tag.decode(), channel.client)",
     );
     let _second = Worker::start(&redis, "w2@lab", &["-E"]);
     let run = ended(&monitor, &careful, TaskState::Success).await;
@@ -115,71 +111,113 @@ async fn a_killed_workers_task_is_orphaned_and_has_its_result_after_redelivery()
     monitor.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_lost_subscription_missed_is_counted_exactly_and_repaired() {
-    let redis = Redis::start();
-    let monitor = redis.monitor(|config| {
-        with_backend(&redis)(config);
-        // Only inspect replies and stored results are to repair here.
-        config.result_stream = false;
-    });
-    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
-    online(&monitor, "w1@lab").await;
-    ended(
-        &monitor,
-        &send(&redis, "add.delay(1, 1)"),
-        TaskState::Success,
-    )
-    .await;
-    eventually("a heartbeat that agrees", || {
+/// A Redis account for the dashboard alone, from which channels can be taken away.
+const ACCOUNT: &str = "dash";
+
+fn acl(redis: &Redis, rules: &[&str]) {
+    let _: String = ::redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg(ACCOUNT)
+        .arg(rules)
+        .query(&mut redis.connection())
+        .expect("Redis takes rules");
+}
+
+/// Runs tasks while the dashboard cannot hear events: one that it saw start,
+/// and others from beginning to end. Returns the first and the others.
+async fn blackout(redis: &Redis, monitor: &Monitor) -> (TaskId, Vec<TaskId>) {
+    online(monitor, "w1@lab").await;
+    let first = send(redis, "add.delay(1, 1)");
+    ended(monitor, &first, TaskState::Success).await;
+    let before = send(redis, "sleep.delay(8)");
+    started(monitor, &before).await;
+    eventually("a heartbeat that counts both", || {
         let worker = monitor.worker(&"w1@lab".into())?.summary;
-        (worker.processed == Some(1) && worker.task_events == Some(true)).then_some(())
+        (worker.processed == Some(2)).then_some(())
     })
     .await;
-    // One task ends while nobody listens, and others run from start to end.
-    let before = send(&redis, "sleep.delay(4)");
-    started(&monitor, &before).await;
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    let program = "import redis, os\nr = redis.Redis.from_url(os.environ['BROKER'])\nr.execute_command('CLIENT', 'KILL', 'TYPE', 'pubsub')\nresults = [lab.add.delay(n, n) for n in range(20)] + [lab.fail.delay()]\nimport time\ntime.sleep(0.1)\nfor n in range(20):\n    r.execute_command('CLIENT', 'KILL', 'TYPE', 'pubsub')\n    time.sleep(0.1)\nprint(*[r.id for r in results], sep='\\n')";
-    let sent: Vec<TaskId> = run(&redis, program).into_iter().map(TaskId::from).collect();
+    // Redis closes subscriptions that are not allowed any more.
+    acl(redis, &["resetchannels"]);
+    eventually("the dashboard to be deaf", || {
+        (!matches!(monitor.pulse().broker, BrokerState::Up { .. })).then_some(())
+    })
+    .await;
+    let program = format!(
+        "results = [lab.add.delay(n, n) for n in range(20)] + [lab.fail.delay()]\n\
+         for r in results + [lab.app.AsyncResult('{before}')]: r.get(propagate=False)\n\
+         print(*[r.id for r in results], sep='\\n')"
+    );
+    let unseen = run(redis, &program).into_iter().map(TaskId::from).collect();
+    acl(redis, &["allchannels"]);
+    (before, unseen)
+}
+
+fn deaf_at_will(redis: &Redis) -> protocol::RedisUrl {
+    acl(redis, &["on", ">pw", "~*", "&*", "+@all"]);
+    let url = format!("redis://{ACCOUNT}:pw@127.0.0.1:{}/0", redis.port);
+    protocol::RedisUrl::parse(&url).expect("a URL")
+}
+
+/// Waits for the gap of the worker that missed all of these.
+async fn missed_gap(monitor: &Monitor, count: usize) -> model::Gap {
     let gap = eventually("the count of what was missed", || {
         let gaps = monitor.pulse().gaps;
         gaps.into_iter()
-            .find(|gap| gap.cause == GapCause::EventsMissed)
+            .find(|gap| gap.cause == GapCause::EventsMissed && gap.missed == Some(count as u64))
     })
     .await;
     assert_eq!(gap.worker, Some("w1@lab".into()));
-    // Whatever was seen and whatever was missed add up to the truth.
-    let truth = 1 + 1 + sent.len() as u64;
-    eventually("seen and missed to add up", || {
-        let worker = monitor.worker(&"w1@lab".into())?.summary;
-        let is_all =
-            worker.processed == Some(truth) && worker.events.started + worker.missed == truth;
-        is_all.then_some(())
+    assert_eq!(monitor.pulse().missed_total, count as u64);
+    let worker = monitor.worker(&"w1@lab".into()).expect("it is known");
+    assert_eq!(worker.summary.missed, count as u64);
+    gap
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_subscription_missed_is_counted_exactly_and_what_ran_is_repaired() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis)(config);
+        config.broker = deaf_at_will(&redis);
+    });
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    let (before, unseen) = blackout(&redis, &monitor).await;
+    missed_gap(&monitor, unseen.len()).await;
+    // What was running then ended as the backend says.
+    let found = ended(&monitor, &before, TaskState::Success).await;
+    assert!(found.summary.is_repaired);
+    assert!(found.sources.contains(&Source::Result));
+    assert!(found.summary.runtime_seconds.is_some());
+    // Of the others nothing but their number is known.
+    assert!(unseen.iter().all(|id| monitor.task(id).is_none()));
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_subscription_missed_is_found_again_by_the_announcements() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis)(config);
+        config.broker = deaf_at_will(&redis);
+        config.result_stream = true;
+    });
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    let (before, unseen) = blackout(&redis, &monitor).await;
+    missed_gap(&monitor, unseen.len()).await;
+    for id in unseen.iter().chain([&before]) {
+        let stored = monitor.result(id).await.expect("it answers");
+        let stored = stored.expect("a result is kept");
+        let found = ended(&monitor, id, stored.state).await;
+        assert!(found.summary.is_repaired);
+    }
+    eventually("all to count as found", || {
+        let gaps = monitor.pulse().gaps;
+        let gap = gaps
+            .iter()
+            .find(|gap| gap.cause == GapCause::EventsMissed)?;
+        (Some(gap.recovered) == gap.missed).then_some(())
     })
     .await;
-    assert!(monitor.pulse().missed_total > 0);
-    // What was running when the subscription was lost ended as the backend says.
-    let found = ended(&monitor, &before, TaskState::Success).await;
-    if found.summary.is_repaired {
-        assert!(found.sources.contains(&Source::Result));
-    }
-    // What is known of the others is what the backend holds.
-    for id in &sent {
-        if let Some(task) = monitor.task(id) {
-            let stored = monitor
-                .result(id)
-                .await
-                .expect("it answers")
-                .expect("a result");
-            let repaired = eventually("the end", || {
-                let task = monitor.task(id)?;
-                task.summary.state.is_finished().then_some(task)
-            })
-            .await;
-            assert_eq!(repaired.summary.state, stored.state, "{:?}", task.summary);
-        }
-    }
     monitor.shutdown().await;
 }
 
