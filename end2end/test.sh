@@ -58,6 +58,10 @@ print(stats["expected"] + stats["flaky"], stats["unexpected"] + len(report["erro
 PYTHON
 }
 
+browser_types() {
+    (cd "$ROOT/end2end" && npm run --silent check)
+}
+
 browser_tests() {
     (cd "$ROOT/end2end" && PLAYWRIGHT_JSON_OUTPUT_NAME=$BROWSER_JSON npx --no-install playwright test --reporter=list,json)
 }
@@ -77,6 +81,7 @@ step clippy-wasm count_nothing \
     cargo clippy -p app --lib --no-default-features --features hydrate --target wasm32-unknown-unknown -- -D warnings
 step cargo count_cargo cargo test --workspace --no-fail-fast
 step stack count_pytest stack_tests
+step types count_nothing browser_types
 # Without a fresh binary the browser tests would prove nothing.
 if step build count_nothing make --no-print-directory build; then
     step browser count_playwright browser_tests

@@ -185,13 +185,17 @@ fn words(news: &[Gap], clock: impl Fn(Timestamp) -> String) -> Words {
             if !gaps::is_mended(gap) {
                 rest.push(TOO_LOW.to_owned());
             }
+            // A gap within one second is told by its length.
+            let short = gap.end.filter(|end| clock(*end) == clock(gap.start));
+            let when = match short {
+                Some(end) => {
+                    let length = format::duration(end.seconds_since(gap.start).max(0.0));
+                    format!("{} for {length}", clock(gap.start))
+                }
+                None => format!("{} {}", clock(gap.start), until(gap.end)),
+            };
             Words {
-                fact: format!(
-                    "{}, {} {}.",
-                    gaps::lost(gap),
-                    clock(gap.start),
-                    until(gap.end)
-                ),
+                fact: format!("{}, {when}.", gaps::lost(gap)),
                 rest: rest.join(" "),
             }
         }

@@ -65,26 +65,38 @@ pub fn is_there(status: WorkerStatus) -> bool {
 }
 
 /// Returns what is unusual about how a worker is known, for its own page.
-pub fn caveats(worker: &WorkerSummary) -> Vec<&'static str> {
+pub fn caveats(worker: &WorkerSummary) -> Vec<String> {
     let mut caveats = Vec::new();
+    let mut say = |words: &str| caveats.push(words.to_owned());
     match worker.status {
-        WorkerStatus::Busy => caveats.push(
+        WorkerStatus::Busy => say(
             "Silent while its solo pool runs a task. Until the task ends it sends no heartbeat and answers nothing; the figures are from before.",
         ),
-        WorkerStatus::Stopping => caveats.push(
+        WorkerStatus::Stopping => say(
             "It said goodbye and finishes its tasks. It takes no new ones and goes offline when the last one ends.",
         ),
         WorkerStatus::Online | WorkerStatus::Lost | WorkerStatus::Offline => {}
     }
     if is_there(worker.status) && worker.last_heartbeat.is_none() {
-        caveats.push(
+        say(
             "It sends no heartbeats (started with --without-heartbeat?): known by its answers to pings only, so what it runs is known when it is asked.",
         );
     }
     if is_there(worker.status) && worker.task_events == Some(false) {
-        caveats.push(
+        say(
             "It sends no task events: its tasks appear only as far as clients, results and inspections tell of them, and what it failed or retried is not counted.",
         );
+    }
+    if !worker.silent_types.is_empty() {
+        let types: Vec<&str> = worker
+            .silent_types
+            .iter()
+            .map(|name| name.as_str())
+            .collect();
+        caveats.push(format!(
+            "It runs task types that send no events (send_events=False) and are not shown: {}.",
+            types.join(", ")
+        ));
     }
     caveats
 }
@@ -126,5 +138,31 @@ fn shapes(status: WorkerStatus) -> AnyView {
         )
             .into_any(),
         WorkerStatus::Offline => ring().into_any(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::workers::tests::worker;
+    use model::Timestamp;
+
+    #[test]
+    fn what_is_unusual_about_a_worker_is_told_one_by_one() {
+        let mut worker = worker("celery@a");
+        worker.last_heartbeat = Some(Timestamp(0));
+        assert!(caveats(&worker).is_empty());
+        worker.status = WorkerStatus::Busy;
+        worker.task_events = Some(false);
+        worker.silent_types = vec!["shop.tick".into(), "shop.tock".into()];
+        let told = caveats(&worker);
+        assert_eq!(told.len(), 3);
+        assert!(told[0].starts_with("Silent while its solo pool runs a task."));
+        assert!(told[1].starts_with("It sends no task events"));
+        assert!(told[2].ends_with("not shown: shop.tick, shop.tock."));
+        // What is gone is not unusual any more.
+        worker.status = WorkerStatus::Lost;
+        worker.silent_types.clear();
+        assert!(caveats(&worker).is_empty());
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn Tiles(
             />
             <Tile
                 label="Workers online"
-                title="Workers whose heartbeats arrive, of all known"
+                title="Workers that are there (online, busy or stopping), of all known"
                 href="/workers"
                 face=face(workers)
             />

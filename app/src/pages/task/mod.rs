@@ -181,17 +181,18 @@ fn Caveats(task: Signal<TaskDetail>) -> impl IntoView {
 
 fn caveats(task: &TaskDetail) -> Vec<String> {
     let mut caveats = Vec::new();
+    let reason = task.attempts.last().and_then(|last| last.reason.as_deref());
     match task.summary.state {
         TaskState::Orphaned => {
-            let reason = task.attempts.last().and_then(|last| last.reason.as_deref());
             caveats.push(match reason {
                 Some(reason) => format!("The worker process that ran it is gone: {reason}."),
                 None => "The worker process that ran it is gone. It runs again if the broker delivers its message again (acks_late), else it is lost.".to_owned(),
             });
         }
-        TaskState::Unknown => caveats.push(
-            "It ended unseen: its worker does not have it any more, and no result is kept. Whether it succeeded nobody can tell.".to_owned(),
-        ),
+        TaskState::Unknown => caveats.push(format!(
+            "It ended unseen: {}. Whether it succeeded nobody can tell.",
+            reason.unwrap_or("its worker does not have it any more, and no result is kept")
+        )),
         _ => {}
     }
     if task.summary.is_repaired {

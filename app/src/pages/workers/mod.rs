@@ -70,18 +70,22 @@ fn caption(list: &WorkerList) -> String {
         let of_status = list.rows.iter().filter(|worker| worker.status == status);
         of_status.count() as u64
     };
+    let there = list.rows.iter().filter(|worker| is_there(worker.status));
     let mut words = format!(
         "{} of {} online",
-        format::thousands(count(WorkerStatus::Online)),
+        format::thousands(there.clone().count() as u64),
         format::thousands(list.rows.len() as u64)
     );
-    for status in [WorkerStatus::Busy, WorkerStatus::Stopping] {
-        let number = count(status);
-        if number > 0 {
-            words += &format!(", {} {}", format::thousands(number), name_of(status));
-        }
+    // Who is there and yet not as usual.
+    let unusual = [WorkerStatus::Busy, WorkerStatus::Stopping]
+        .map(|status| (status, count(status)))
+        .into_iter()
+        .filter(|(_, number)| *number > 0)
+        .map(|(status, number)| format!("{} {}", format::thousands(number), name_of(status)));
+    let unusual: Vec<String> = unusual.collect();
+    if !unusual.is_empty() {
+        words += &format!(" ({})", unusual.join(", "));
     }
-    let there = list.rows.iter().filter(|worker| is_there(worker.status));
     // A stopping worker still runs tasks, in slots that take no others.
     let (stopping, open): (Vec<&WorkerSummary>, Vec<&WorkerSummary>) =
         there.partition(|worker| worker.status == WorkerStatus::Stopping);
@@ -361,8 +365,9 @@ fn TotalsRow(totals: Memo<Totals>) -> impl IntoView {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{arrange::tests::worker, *};
+pub(crate) mod tests {
+    pub(crate) use super::arrange::tests::worker;
+    use super::*;
 
     fn list(workers: &[(WorkerStatus, u64)]) -> WorkerList {
         let rows = workers.iter().map(|(status, active)| WorkerSummary {
@@ -387,12 +392,12 @@ mod tests {
         );
         assert_eq!(
             caption(&list(&[(Online, 3), (Busy, 1)])),
-            "1 of 2 online, 1 busy, 4 of 8 slots in use"
+            "2 of 2 online (1 busy), 4 of 8 slots in use"
         );
         // What a stopping worker runs is in none of the slots that are counted.
         assert_eq!(
             caption(&list(&[(Online, 3), (Stopping, 2)])),
-            "1 of 2 online, 1 stopping, 5 running"
+            "2 of 2 online (1 stopping), 5 running"
         );
     }
 }

@@ -91,7 +91,7 @@ impl State {
                     severity: Severity::Watch,
                     title: format!("{missed} messages dropped: events came too fast"),
                     evidence: "Counts of that time are too low".to_owned(),
-                    href: "/".to_owned(),
+                    href: "/gaps".to_owned(),
                 });
             }
         }
@@ -177,7 +177,7 @@ impl State {
             severity: Severity::Watch,
             title: format!("{missed} started {noun} went unseen in the last hour"),
             evidence: format!("{}{rest}; {recovered} found again", of.join(", ")),
-            href: "/workers".to_owned(),
+            href: "/gaps".to_owned(),
         });
     }
 
