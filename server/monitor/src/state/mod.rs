@@ -447,7 +447,11 @@ impl State {
         // Once the flood is over, what it cost is looked for.
         let is_over = |last: &Timestamp| now.seconds_since(*last) >= DROPS_OVER_SECONDS;
         self.is_repair_due |= self.last_drop.take_if(|last| is_over(last)).is_some();
+        self.is_repair_due |= self.is_audit_due(now);
         errands.repair_all = std::mem::take(&mut self.is_repair_due);
+        if errands.repair_all {
+            self.surveys.audited(now);
+        }
         // While nothing can arrive, silence says nothing about a task either.
         if self.health.is_up() {
             self.survey(&mut errands, now);

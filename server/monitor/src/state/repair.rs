@@ -3,7 +3,7 @@
 
 use super::{
     State,
-    tasks::repair::Fact,
+    tasks::{code, repair::Fact},
     workers::{Errands, Presence},
 };
 use model::{TaskId, Timestamp, WorkerName};
@@ -11,6 +11,10 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Seconds between two looks over all tasks that have not ended.
 const SURVEY_SECONDS: f64 = 5.0;
+
+/// Seconds between two audits: whether tasks that wait or are held still do,
+/// as some workers send no events.
+const AUDIT_SECONDS: f64 = 300.0;
 
 /// Most orphans looked into at once; the others follow at the next survey.
 const MAX_ORPHANS: usize = 500;
@@ -34,13 +38,32 @@ pub(crate) struct OpenTask {
 #[derive(Debug, Default)]
 pub(crate) struct Surveys {
     last: Option<Timestamp>,
+    last_audit: Option<Timestamp>,
     /// Processes that tasks name and nobody heard of, and since when that is known.
     unheard: HashMap<(u32, u32), Timestamp>,
     /// Orphans that are being looked into, by their number.
     asked: HashMap<u64, Timestamp>,
 }
 
+impl Surveys {
+    /// Notes that what all workers hold is being looked into.
+    pub(super) fn audited(&mut self, now: Timestamp) {
+        self.last_audit = Some(now);
+    }
+}
+
 impl State {
+    /// Tells whether it is time to compare everything that has not ended with
+    /// what workers and queues hold.
+    pub(super) fn is_audit_due(&self, now: Timestamp) -> bool {
+        let open = [code::PENDING, code::RECEIVED, code::STARTED];
+        let is_time = self
+            .surveys
+            .last_audit
+            .is_some_and(|last| now.seconds_since(last) >= AUDIT_SECONDS);
+        is_time && self.health.is_up() && open.iter().any(|state| self.tasks.count(*state) > 0)
+    }
+
     /// Merges what another source tells.
     pub(crate) fn learn(&mut self, facts: &[Fact], now: Timestamp) {
         for fact in facts {

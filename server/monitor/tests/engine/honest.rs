@@ -221,6 +221,88 @@ async fn what_a_lost_subscription_missed_is_found_again_by_the_announcements() {
     monitor.shutdown().await;
 }
 
+/// A message of events as a worker publishes it.
+fn message(events: &serde_json::Value) -> String {
+    serde_json::json!({
+        "body": events.to_string(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {"body_encoding": "utf-8"},
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_flood_cost_is_counted_to_the_last_task() {
+    const TASKS: u64 = 40_000;
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        // Room for some hundred messages.
+        config.buffer_bytes = 1 << 16;
+        config.max_tasks = 1_000;
+    });
+    eventually("the subscription", || {
+        matches!(monitor.pulse().broker, BrokerState::Up { .. }).then_some(())
+    })
+    .await;
+    let event = |kind: &str, more: serde_json::Value| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let mut event = serde_json::json!({
+            "type": kind, "hostname": "w@flood", "pid": 7,
+            "timestamp": now.expect("a time after 1970").as_secs_f64(),
+        });
+        if let (Some(event), Some(more)) = (event.as_object_mut(), more.as_object()) {
+            event.extend(more.clone());
+        }
+        event
+    };
+    let beat = |processed: u64| {
+        let more = serde_json::json!({"processed": processed, "active": 0, "freq": 2.0});
+        message(&event("worker-heartbeat", more))
+    };
+    let task = |number: u64| {
+        let id = serde_json::json!({"uuid": format!("{number}"), "name": "flood.task"});
+        let kinds = ["task-received", "task-started", "task-succeeded"];
+        let events: Vec<_> = kinds.map(|kind| event(kind, id.clone())).into();
+        message(&events.into())
+    };
+    let mut connection = redis.connection();
+    let mut publish = |messages: Vec<String>| {
+        let mut pipeline = ::redis::pipe();
+        for message in messages {
+            pipeline.publish("/0.celeryev/task.multi", message).ignore();
+        }
+        pipeline
+            .query::<()>(&mut connection)
+            .expect("Redis takes messages");
+    };
+    publish(vec![beat(0), task(0)]);
+    eventually("the first task", || {
+        monitor
+            .worker(&"w@flood".into())?
+            .summary
+            .events
+            .started
+            .checked_sub(1)
+    })
+    .await;
+    publish((1..TASKS).map(&task).collect());
+    let worker = eventually("seen and missed to add up", || {
+        std::thread::sleep(Duration::from_millis(200));
+        publish(vec![beat(TASKS)]);
+        let worker = monitor.worker(&"w@flood".into())?.summary;
+        (worker.events.started + worker.missed == TASKS).then_some(worker)
+    })
+    .await;
+    let pulse = monitor.pulse();
+    assert!(pulse.dropped_total > 0, "the flood was too small");
+    // A dropped message is a task here, or one of the heartbeats.
+    assert!(worker.missed <= pulse.dropped_total);
+    assert_eq!(pulse.missed_total, worker.missed);
+    monitor.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_no_event_told_of_come_from_the_announcements_of_results() {
     let redis = Redis::start();

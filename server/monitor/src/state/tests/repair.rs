@@ -357,6 +357,21 @@ fn fewer_active_than_events_tell_is_looked_into() {
 }
 
 #[test]
+fn what_waits_is_looked_for_now_and_then() {
+    let mut state = state(100);
+    state.apply_input(Input::Connected, at(0.0));
+    assert!(state.tick(at(0.1)).repair_all, "nothing is known yet");
+    let audits = |state: &mut State, from: i32| -> usize {
+        (from..from + 700)
+            .filter(|second| state.tick(at(f64::from(*second))).repair_all)
+            .count()
+    };
+    assert_eq!(audits(&mut state, 1), 0, "there is nothing to look for");
+    learn(&mut state, Source::Message, News::Waiting, 700.0);
+    assert_eq!(audits(&mut state, 701), 3);
+}
+
+#[test]
 fn starts_missed_in_a_gap_are_counted_marked_and_looked_for() {
     let mut state = state(100);
     state.apply_input(Input::Connected, at(0.0));
