@@ -57,7 +57,7 @@ fn held_fact(task: HeldTask, news: News, worker: &WorkerName, pid: Option<u32>) 
     fact
 }
 
-/// A message that waits in a queue, or that some worker took and did not acknowledge.
+/// A message that waits in a queue.
 pub(super) fn waiting(message: TaskMessage, queue: Option<QueueName>) -> Fact {
     let mut fact = Fact::new(message.id, Source::Message, News::Waiting);
     fact.name = Some(match message.shadow {
@@ -78,6 +78,17 @@ pub(super) fn waiting(message: TaskMessage, queue: Option<QueueName>) -> Fact {
     if message.redelivered {
         fact.reason = Some("it waits to be delivered again".to_owned());
     }
+    fact
+}
+
+/// A message that some worker took and did not acknowledge.
+pub(super) fn taken(message: TaskMessage) -> Fact {
+    let mut fact = waiting(message, None);
+    fact.news = News::Taken;
+    if fact.exchange.as_deref() == Some("") {
+        fact.queue = fact.routing_key.as_deref().map(QueueName::from);
+    }
+    fact.reason = Some("some worker took it and did not answer".to_owned());
     fact
 }
 

@@ -302,14 +302,7 @@ impl Repairer {
             .unacked
             .iter()
             .filter(|message| !holdings.held.contains(&message.id))
-            .map(|message| {
-                let mut fact = facts::waiting(message.clone(), None);
-                if fact.exchange.as_deref() == Some("") {
-                    fact.queue = fact.routing_key.as_deref().map(Into::into);
-                }
-                fact.reason = Some("some worker took it and did not answer".to_owned());
-                fact
-            });
+            .map(|message| facts::taken(message.clone()));
         self.tell(waiting.chain(unacked).collect()).await;
     }
 
@@ -392,7 +385,7 @@ impl Repairer {
         let mut located = Vec::new();
         for message in &messages.unacked {
             if missing.remove(&message.id) {
-                located.push(facts::waiting(message.clone(), None));
+                located.push(facts::taken(message.clone()));
             }
         }
         for (queue, message) in &messages.waiting {

@@ -46,8 +46,10 @@ fn bit(source: Source) -> u8 {
 /// What is new about a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum News {
-    /// Its message waits in a queue, or is held by nobody knows whom.
+    /// Its message waits in a queue.
     Waiting,
+    /// Its message was taken by nobody knows whom, and not acknowledged.
+    Taken,
     /// A worker held it at that time and had not started it.
     Held(Timestamp),
     /// A worker runs it since then.
@@ -140,7 +142,7 @@ impl Tasks {
         let before = self.gist(task);
         let mut learned = Learned::default();
         match &fact.news {
-            News::Waiting => self.learn_waiting(task, is_new, fact),
+            News::Waiting | News::Taken => self.learn_waiting(task, is_new, fact),
             News::Held(asked) => self.learn_held(task, is_new, worker, fact, *asked),
             News::Running(started) => {
                 if self.learn_running(task, worker, fact, *started) {
@@ -206,12 +208,19 @@ impl Tasks {
     }
 
     fn learn_waiting(&mut self, task: u64, is_new: bool, fact: &Fact) {
-        let (segment, at) = self.segment_mut(task);
-        let state = segment.state[at];
-        let is_dead = matches!(state, code::UNKNOWN | code::ORPHANED);
-        if !is_new && !is_dead {
-            return;
+        let (segment, at) = self.segment(task);
+        let (state, retries) = (segment.state[at], segment.retries[at]);
+        match state {
+            _ if is_new => {}
+            code::UNKNOWN => {}
+            // The broker has put it back: it will be delivered again.
+            code::ORPHANED if fact.news == News::Waiting => {
+                let delivery = segment.rest[at].delivery.saturating_add(1);
+                self.open_attempt(task, retries, delivery);
+            }
+            _ => return,
         }
+        let (segment, at) = self.segment_mut(task);
         segment.sources[at] |= known::STATE;
         note(segment, at, fact);
         let next = if segment.retries[at] > 0 {
@@ -232,9 +241,13 @@ impl Tasks {
             self.open_attempt(task, retries.saturating_add(1), 1);
         } else if has_ended {
             return;
+        } else if state == code::ORPHANED {
+            let delivery = segment.rest[at].delivery.saturating_add(1);
+            self.open_attempt(task, retries, delivery);
         } else if started != NO_TIME {
-            // It may have been started since, …
-            if started.saturating_add(SAME_START) > asked.0 {
+            // It may have been started since, or be delivered twice, …
+            let is_fresh = started.saturating_add(SAME_START) > asked.0;
+            if is_fresh || segment.worker[at] != worker {
                 return;
             }
             // … else it was to run again, and `task-retried` was missed.

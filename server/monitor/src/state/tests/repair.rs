@@ -201,6 +201,42 @@ fn a_run_after_the_end_is_another_attempt() {
 }
 
 #[test]
+fn a_second_delivery_elsewhere_does_not_stop_what_runs() {
+    let mut state = state(100);
+    tell(&mut state, "task-received", 0.0);
+    tell(&mut state, "task-started", 1.0);
+    let mut fact = Fact::new(ID.into(), Source::Inspect, News::Held(at(4_000.0)));
+    fact.worker = Some("x@host".into());
+    state.apply_input(Input::Facts(vec![fact]), at(4_000.0));
+    let found = task(&state, ID);
+    assert_eq!(found.summary.state, TaskState::Started);
+    assert_eq!(found.attempts.len(), 1);
+}
+
+#[test]
+fn an_orphan_stays_one_until_its_message_is_back_in_a_queue() {
+    let mut state = state(100);
+    tell(&mut state, "task-received", 1.0);
+    tell(&mut state, "task-started", 2.0);
+    for second in 3..40 {
+        state.tick(at(f64::from(second)));
+    }
+    let orphaned = Input::Orphaned(vec![(ID.into(), Some(true))]);
+    state.apply_input(orphaned, at(60.0));
+    learn(&mut state, Source::Message, News::Taken, 61.0);
+    assert_eq!(task(&state, ID).summary.state, TaskState::Orphaned);
+    learn(&mut state, Source::Message, News::Waiting, 62.0);
+    let found = task(&state, ID);
+    assert_eq!(found.summary.state, TaskState::Pending);
+    let states: Vec<_> = found
+        .attempts
+        .iter()
+        .map(|a| (a.state.clone(), a.delivery))
+        .collect();
+    assert_eq!(states, [(TaskState::Orphaned, 1), (TaskState::Pending, 2)]);
+}
+
+#[test]
 fn a_task_that_vanished_is_unknown_until_something_is_heard_of_it() {
     let mut state = state(100);
     tell(&mut state, "task-received", 0.0);
@@ -614,7 +650,7 @@ fn a_commanded_heartbeat_changes_no_frequency() {
 
 /// Something that can happen to a task.
 fn any_step() -> impl Strategy<Value = (u8, u8)> {
-    (0u8..11, 0u8..30)
+    (0u8..12, 0u8..30)
 }
 
 proptest! {
@@ -640,6 +676,7 @@ proptest! {
                 5 => learn(&mut state, Source::Inspect, News::Running(at(seconds)), 50.0),
                 6 => learn(&mut state, Source::Inspect, News::Held(at(seconds)), 50.0),
                 7 => learn(&mut state, Source::Message, News::Waiting, 50.0),
+                11 => learn(&mut state, Source::Message, News::Taken, 50.0),
                 8 => state.apply_input(Input::Vanished {
                     ids: vec![ID.into()], asked: at(seconds), reason: "nowhere" }, at(50.0)),
                 9 => state.apply_input(Input::Orphaned(vec![(ID.into(), Some(true))]), at(50.0)),
