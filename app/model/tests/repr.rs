@@ -203,6 +203,13 @@ fn calls_have_names_and_keywords() {
 }
 
 #[test]
+fn odd_white_space_is_part_of_a_text() {
+    let shown = parse("[50,\u{b},\u{b}]").root.to_string();
+    assert_eq!(shown, "[50, \u{b}, \u{b}]");
+    assert_eq!(parse(&shown).root.to_string(), shown);
+}
+
+#[test]
 fn depth_and_length_do_no_harm() {
     const MANY: usize = 200_000;
     for text in [

@@ -6,6 +6,10 @@ use super::{Quoted, Repr};
 /// string ends can be wrong and are then made again, but not for ever.
 const LOOKS: usize = 16;
 
+/// What may stand between values. Python's `repr` writes spaces, and of arrays
+/// newlines; other white space is part of a text.
+const SPACE: [char; 4] = [' ', '\n', '\r', '\t'];
+
 /// The text is no `repr` that can be taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoRepr;
@@ -198,7 +202,7 @@ impl<'a> Tokens<'a> {
 
     /// Returns the text from `start` to here as something unknown.
     pub(super) fn opaque_since(&mut self, start: usize) -> Repr<'a> {
-        let text = self.since(start).trim_end();
+        let text = self.since(start).trim_end_matches(SPACE);
         self.is_truncated |= text.contains("...");
         Repr::Opaque(text)
     }

@@ -15,7 +15,7 @@ use std::{env, error::Error, fs, path::Path};
 use support::seeds;
 
 /// How many documents of a target are kept, and how long they may be, bytes.
-const MAX_KEPT: usize = 250;
+const MAX_KEPT: usize = 150;
 const MAX_BYTES: usize = 400;
 
 fn main() -> Result<(), Box<dyn Error>> {

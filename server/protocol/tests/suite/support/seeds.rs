@@ -20,10 +20,14 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Returns what fuzzing found, one document a line, as base64.
-pub(crate) fn found(name: &str) -> Vec<Vec<u8>> {
-    let file = folder().join(format!("../corpus/{name}.base64"));
-    let text = fs::read_to_string(file).unwrap_or_default();
+/// Returns what fuzzing found, one document a line, as base64: what reaches far,
+/// and what once broke a check.
+fn found(name: &str) -> Vec<Vec<u8>> {
+    let read = |file: String| {
+        let file = folder().join("../corpus").join(file);
+        fs::read_to_string(file).unwrap_or_default()
+    };
+    let text = read(format!("{name}.base64")) + &read(format!("{name}.crashes.base64"));
     text.lines()
         .map(|line| {
             base64_simd::STANDARD
