@@ -148,7 +148,7 @@ test("rows that are read stay where they are while new tasks come", async ({ pag
 
 test("a search over all of them finds the one", async ({ page }) => {
   await open(page, "/tasks");
-  const box = page.getByRole("searchbox", { name: "Search tasks" });
+  const box = page.getByRole("combobox", { name: "Search tasks" });
   // Its only argument is its number.
   await box.fill('args:"(77777,)"');
   await box.press("Enter");

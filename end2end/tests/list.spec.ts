@@ -82,7 +82,7 @@ test("a row enters and leaves a narrowed list as its state changes", async ({ pa
 test("words and fields find tasks; a search that can't be read says where", async ({ page, stack }) => {
   const word = unique("search");
   const { failed, succeeded } = await pair(page, stack, word);
-  const box = page.getByRole("searchbox", { name: "Search tasks" });
+  const box = page.getByRole("combobox", { name: "Search tasks" });
 
   await box.fill(searchOf(word));
   await box.press("Enter");
@@ -184,9 +184,9 @@ test("the keyboard searches, walks, opens and goes", async ({ page, stack }) => 
   const focused = page.locator("*:focus");
 
   await page.keyboard.press("/");
-  await expect(page.getByRole("searchbox")).toBeFocused();
-  await expect(page.getByRole("searchbox")).toHaveValue(searchOf(word));
-  await page.getByRole("searchbox").blur();
+  await expect(page.getByRole("combobox", { name: "Search tasks" })).toBeFocused();
+  await expect(page.getByRole("combobox", { name: "Search tasks" })).toHaveValue(searchOf(word));
+  await page.getByRole("combobox", { name: "Search tasks" }).blur();
 
   await page.keyboard.press("j");
   await expect(focused).toHaveAttribute("href", `/task/${succeeded}`);
@@ -226,5 +226,5 @@ test("from a page without a search box its key leads to one", async ({ page }) =
   await open(page, "/");
   await page.keyboard.press("/");
   await expect(page).toHaveURL("/tasks");
-  await expect(page.getByRole("searchbox", { name: "Search tasks" })).toBeFocused();
+  await expect(page.getByRole("combobox", { name: "Search tasks" })).toBeFocused();
 });

@@ -1,12 +1,22 @@
 //! The search over tasks. A search that cannot be read is told under the box,
-//! and the rows stay as they were.
+//! and the rows stay as they were. While somebody types, the list under the box
+//! offers what could come next; without scripts it is a plain form.
+
+mod list;
+mod offer;
+mod syntax;
+mod unreadable;
 
 use crate::components::{
     icon::{Glyph, Icon},
     keys::{Keys, focus_search},
 };
 use leptos::{ev::SubmitEvent, html, prelude::*};
+use list::{LIST_ID, SuggestionList, option_id};
 use model::{SearchError, SearchExpression};
+use offer::Offer;
+use syntax::SyntaxHelp;
+use unreadable::Unreadable;
 
 /// A box for a search expression.
 #[component]
@@ -36,22 +46,27 @@ pub fn SearchBox(
         }
     };
     let typed = move || input.get_untracked().map(|input| input.value());
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if let Some(text) = typed().and_then(check) {
-            on_search.run(text.trim().to_owned());
-        }
-    };
     // Once told, an error is checked again with every letter, so that it goes when it is mended.
-    let retype = move |_| {
+    let retype = move || {
         if error.with_untracked(Option::is_some)
             && let Some(text) = typed()
         {
             check(text);
         }
     };
+    let offer = Offer::new(input, Callback::new(move |()| retype()));
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        offer.close();
+        if let Some(text) = typed().and_then(check) {
+            on_search.run(text.trim().to_owned());
+        }
+    };
     let keys = Keys::of_page();
+    // Only scripts make it a combobox.
+    let is_scripted = RwSignal::new(false);
     Effect::new(move || {
+        is_scripted.set(true);
         // The box exists before it is in the document, where alone it can be focused.
         if input.get().is_some() && keys.take_search_wish() {
             request_animation_frame(|| {
@@ -59,6 +74,8 @@ pub fn SearchBox(
             });
         }
     });
+    let if_scripted = move |value: &'static str| is_scripted.get().then_some(value);
+    let is_open = Memo::new(move |_| offer.offered.with(Option::is_some));
     let hidden = move || {
         let field = |(name, value)| view! { <input type="hidden" name=name value=value /> };
         kept.get().into_iter().map(field).collect_view()
@@ -72,20 +89,38 @@ pub fn SearchBox(
                     type="search"
                     name="search"
                     data-search
+                    role=move || if_scripted("combobox")
                     aria-label="Search tasks"
+                    aria-autocomplete=move || if_scripted("list")
+                    aria-expanded=move || is_scripted.get().then(|| is_open.get().to_string())
+                    aria-controls=move || is_open.get().then_some(LIST_ID)
+                    aria-activedescendant=move || offer.active.get().map(option_id)
                     aria-invalid=move || error.with(|error| error.is_some().to_string())
                     aria-describedby="search-error"
-                    placeholder="words, or name:send_email kwargs:order_id=17"
+                    placeholder="words, or name:send_email kwargs:order_id=17 runtime:>5s"
                     autocomplete="off"
                     autocapitalize="off"
                     spellcheck="false"
+                    enterkeyhint="search"
                     value=search.get_untracked()
                     prop:value=move || search.get()
-                    on:input=retype
+                    on:input=move |_| {
+                        retype();
+                        offer.ask_soon();
+                    }
+                    on:keydown=move |event| offer.press(&event)
+                    on:click=move |_| {
+                        if is_open.get_untracked() {
+                            offer.ask_soon();
+                        }
+                    }
+                    on:blur=move |_| offer.close()
                 />
                 {hidden}
                 <span class="search-note">{move || note.get()}</span>
+                <SyntaxHelp />
                 <kbd class="search-key with-script">"/"</kbd>
+                <SuggestionList offer />
             </form>
             <div id="search-error" role="status">
                 {move || {
@@ -95,48 +130,6 @@ pub fn SearchBox(
                 }}
             </div>
         </search>
-    }
-    .into_any()
-}
-
-/// What cannot be read in a search, and where.
-#[component]
-pub fn Unreadable(
-    /// The search.
-    text: String,
-    /// What is wrong with it.
-    wrong: SearchError,
-) -> impl IntoView {
-    // A search that is wrong as a whole has no position.
-    let position = wrong.position;
-    let before: String = text.chars().take(position.unwrap_or(0)).collect();
-    let after: String = text.chars().skip(position.unwrap_or(0)).collect();
-    let after = if after.is_empty() {
-        " ".to_owned()
-    } else {
-        after
-    };
-    let fact = match position {
-        Some(position) => format!(
-            "Search can’t be read at character {}",
-            position.saturating_add(1)
-        ),
-        None => "Search can’t be read".to_owned(),
-    };
-    view! {
-        <div class="search-error">
-            <Icon glyph=Glyph::Close />
-            <div>
-                <p>
-                    <strong>{fact}</strong>
-                </p>
-                <p class="search-error-text">
-                    {before}
-                    <mark>{after}</mark>
-                </p>
-                <p>{wrong.message} ". The rows show the last good search."</p>
-            </div>
-        </div>
     }
     .into_any()
 }
