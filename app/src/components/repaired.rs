@@ -5,8 +5,7 @@ use leptos::prelude::*;
 use model::Source;
 
 /// Why a row is marked, where its sources are not at hand.
-const WHY: &str =
-    "Filled in from the result backend, a worker’s answer or a message: its events were missed";
+const WHY: &str = "Filled in from the result backend, a worker’s answer or a message: events did not tell all of it";
 
 /// A discreet mark; nothing where everything came with events.
 #[component]
@@ -41,7 +40,10 @@ pub fn source_names(sources: &[Source]) -> String {
     names.join(", ")
 }
 
-/// Returns why a task is marked, as a sentence that names its sources.
+/// Returns where what events did not tell came from.
+///
+/// They need not have been missed: a part of a chain that failed before it ran
+/// has a result and never had events.
 pub fn repair_words(sources: &[Source]) -> String {
     let others: Vec<Source> = sources
         .iter()
@@ -49,11 +51,8 @@ pub fn repair_words(sources: &[Source]) -> String {
         .filter(|source| *source != Source::Event)
         .collect();
     match others.as_slice() {
-        [] => "Some of its events were missed.".to_owned(),
-        others => format!(
-            "Filled in from {}: its events were missed.",
-            source_names(others)
-        ),
+        [] => "filled in".to_owned(),
+        others => format!("filled in from {}", source_names(others)),
     }
 }
 
@@ -65,7 +64,7 @@ mod tests {
     fn a_repair_names_where_it_came_from() {
         assert_eq!(
             repair_words(&[Source::Event, Source::Result]),
-            "Filled in from the result backend: its events were missed."
+            "filled in from the result backend"
         );
         assert_eq!(
             source_names(&[Source::Inspect, Source::Message]),

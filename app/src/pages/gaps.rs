@@ -60,7 +60,6 @@ pub fn GapsPage() -> impl IntoView {
             </Fact>
             <Fact label="Messages unreadable">
                 <a href=links::UNDECODABLE>{number(|pulse| pulse.undecodable_total)}</a>
-                <span class="quiet">" each shown"</span>
             </Fact>
             <Fact label="Events seen">{number(|pulse| pulse.events_total)}</Fact>
         </Facts>

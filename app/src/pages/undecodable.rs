@@ -116,7 +116,7 @@ fn Kind(name: String, list: Signal<UndecodableList>) -> impl IntoView {
     let newest = Memo::new(move |_| samples.with(|samples| samples.first().map(|s| s.received)));
     view! {
         <Card
-            title=name
+            title=name.replace("json", "JSON")
             caption
             class="unreadable"
             actions=Box::new(move || {

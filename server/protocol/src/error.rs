@@ -16,6 +16,8 @@ pub struct DecodeError {
     pub kind: DecodeErrorKind,
     /// The first bytes of what could not be read, at most [`MAX_KEPT_BYTES`].
     pub bytes: Box<[u8]>,
+    /// How many bytes there were.
+    pub size: usize,
 }
 
 impl DecodeError {
@@ -86,6 +88,7 @@ impl DecodeErrorKind {
         DecodeError {
             kind: self,
             bytes: bytes.get(..MAX_KEPT_BYTES).unwrap_or(bytes).into(),
+            size: bytes.len(),
         }
     }
 }

@@ -146,6 +146,9 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
             </h1>
             <StateBadge state=state />
             <RepairedMark is_repaired />
+            <span class="page-caption">
+                {move || is_repaired.get().then(|| task.with(|task| repair_words(&task.sources)))}
+            </span>
             <span class="page-caption" class:tone-warn=move || is_long.get()>
                 {move || age.get()}
             </span>
@@ -194,9 +197,6 @@ fn caveats(task: &TaskDetail) -> Vec<String> {
             reason.unwrap_or("its worker does not have it any more, and no result is kept")
         )),
         _ => {}
-    }
-    if task.summary.is_repaired {
-        caveats.push(repair_words(&task.sources));
     }
     caveats
 }
@@ -302,7 +302,6 @@ mod tests {
         timeline::tests::{attempt, task},
         *,
     };
-    use model::Source;
 
     #[test]
     fn a_task_that_runs_for_long_says_what_is_usual() {
@@ -326,13 +325,6 @@ mod tests {
         assert_eq!(
             caveats(&detail),
             ["The worker process that ran it is gone: redelivery expected."]
-        );
-        detail.summary.state = TaskState::Success;
-        detail.summary.is_repaired = true;
-        detail.sources = vec![Source::Event, Source::Result];
-        assert_eq!(
-            caveats(&detail),
-            ["Filled in from the result backend: its events were missed."]
         );
     }
 }

@@ -54,6 +54,8 @@ pub(super) fn Summary(task: Signal<TaskDetail>) -> impl IntoView {
         Some(worker) => {
             view! { <a href=links::worker(&worker)>{worker.to_string()}</a> }.into_any()
         }
+        // Some worker ran it, or none ever did; events did not tell.
+        None if task.with(|task| task.summary.state.is_finished()) => unknown(),
         None => absent("none yet"),
     };
     let queue = move || match queue.get() {
@@ -92,6 +94,7 @@ pub(super) fn Fields(task: Signal<TaskDetail>) -> impl IntoView {
         let at = Memo::new(move |_| task.with(pick));
         move || match at.get() {
             Some(at) => view! { <Time at=Some(at) /> }.into_any(),
+            None if task.with(|task| task.summary.is_repaired) => unknown(),
             None => absent("none"),
         }
     };

@@ -227,6 +227,7 @@ impl Health {
         kind: &'static str,
         problem: String,
         bytes: &[u8],
+        size: usize,
         count: u64,
         now: Timestamp,
     ) {
@@ -250,7 +251,7 @@ impl Health {
             UndecodableSample {
                 received: now,
                 problem,
-                bytes: bytes.len() as u64,
+                bytes: size as u64,
                 text: String::from_utf8_lossy(head).into_owned(),
             },
         );
@@ -412,9 +413,16 @@ mod tests {
     fn unreadable_messages_are_counted_by_kind_with_the_newest_five() {
         let mut health = Health::new(at(0));
         for second in 0..7 {
-            health.undecodable("not_json", "odd".into(), &[b'x'; 5_000], 2, at(second));
+            health.undecodable(
+                "not_json",
+                "odd".into(),
+                &[b'x'; 5_000],
+                5_000,
+                2,
+                at(second),
+            );
         }
-        health.undecodable("no_body", "empty".into(), b"{}", 1, at(9));
+        health.undecodable("no_body", "empty".into(), b"{}", 2, 1, at(9));
         let list = health.undecodable_list();
         assert_eq!(list.total, 15);
         let kinds: Vec<_> = list

@@ -259,8 +259,14 @@ impl State {
             let error = &reject.first;
             let count = u64::from(reject.count);
             let problem = error.to_string();
-            self.health
-                .undecodable(error.kind.name(), problem, &error.bytes, count, now);
+            self.health.undecodable(
+                error.kind.name(),
+                problem,
+                &error.bytes,
+                error.size,
+                count,
+                now,
+            );
             // Among what cannot be read may be starts of tasks.
             note_hole(&mut self.workers, &mut self.last_hole, now);
             self.revisions.health = self.revision;
