@@ -231,7 +231,7 @@ fn passwords_reach_neither_log_nor_pages() {
         running
             .get("/healthcheck")
             .1
-            .contains("authentication failed")
+            .contains("invalid username-password pair")
             .then_some(())
     });
     for path in [
