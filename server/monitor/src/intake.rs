@@ -15,7 +15,7 @@ pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
 /// Empty chunks kept for use again, and how large they may be: one read of the socket.
 const MAX_SPARE: usize = 4;
-const MAX_SPARE_BYTES: usize = 1 << 20;
+const MAX_SPARE_BYTES: usize = 512 << 10;
 
 /// Marks, in a length, a message that is kept with its envelope.
 const ENVELOPE: u32 = 1 << 31;

@@ -25,11 +25,11 @@ use std::{
 /// How long the socket may be silent before it is probed. kombu probes at 25 s.
 const PROBE_AFTER: Duration = Duration::from_secs(5);
 
-const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// A connection that lasted so long is worth making again at once.
-const STEADY_AFTER: Duration = Duration::from_secs(1);
+const STEADY_AFTER: Duration = Duration::from_millis(100);
 
 /// Read at once, if there is as much.
 const BUFFER_BYTES: usize = 512 << 10;

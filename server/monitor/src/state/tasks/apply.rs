@@ -143,7 +143,7 @@ impl Tasks {
             },
         }
         let (segment, at) = self.segment_mut(task);
-        segment.timestamp[at] = segment.timestamp[at].max(origin.at);
+        segment.touch(at, origin.at);
         if is_from_worker && let Some(clock) = event.clock {
             segment.rest[at].clock = clock;
         }

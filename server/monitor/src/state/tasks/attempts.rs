@@ -34,6 +34,7 @@ impl Tasks {
             traceback: text(Field::Traceback),
             reason: text(Field::Reason),
         };
+        let newest = segment.timestamp(at);
         segment.sources[at] &= !known::REPAIRED;
         segment.retries[at] = retries;
         segment.rest[at].delivery = delivery;
@@ -43,6 +44,7 @@ impl Tasks {
         segment.received[at] = NO_TIME;
         segment.started[at] = NO_TIME;
         segment.finished[at] = NO_TIME;
+        segment.touch(at, newest);
         segment.set_eta(at, NO_TIME);
         segment.runtime[at] = 0.0;
         segment.set(at, flag::HAS_RUNTIME, false);

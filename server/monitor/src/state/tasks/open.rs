@@ -52,7 +52,7 @@ impl Tasks {
                 continue;
             }
             for at in 0..segment.len() {
-                if segment.state[at] == code::PENDING && segment.timestamp[at] < limit.0 {
+                if segment.state[at] == code::PENDING && segment.timestamp(at) < limit.0 {
                     if ids.len() >= most {
                         return ids;
                     }
@@ -112,6 +112,6 @@ fn open_at(segment: &Segment, at: usize, is_running: bool) -> Open {
         } else {
             NO_TIME
         },
-        heard: segment.timestamp[at],
+        heard: segment.timestamp(at),
     }
 }

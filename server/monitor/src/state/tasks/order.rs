@@ -53,11 +53,11 @@ impl Order {
             TaskSort::Received => self.offer_each(s, rows, best, |at| {
                 micros(s.received[at])
                     .or(micros(s.sent[at]))
-                    .or(micros(s.timestamp[at]))
+                    .or_else(|| micros(s.timestamp(at)))
             }),
             TaskSort::Started => self.offer_each(s, rows, best, |at| micros(s.started[at])),
             TaskSort::Finished => self.offer_each(s, rows, best, |at| micros(s.finished[at])),
-            TaskSort::Timestamp => self.offer_each(s, rows, best, |at| micros(s.timestamp[at])),
+            TaskSort::Timestamp => self.offer_each(s, rows, best, |at| micros(s.timestamp(at))),
             TaskSort::Name => self.offer_each(s, rows, best, |at| ranked(s.name[at])),
             TaskSort::Worker => self.offer_each(s, rows, best, |at| ranked(s.worker[at])),
             TaskSort::Queue => self.offer_each(s, rows, best, |at| ranked(s.queue[at])),

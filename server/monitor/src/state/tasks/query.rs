@@ -212,7 +212,7 @@ impl Tasks {
             },
             client: segment.client(at).map(str::to_owned),
             clock: (rest.clock != 0).then_some(rest.clock),
-            timestamp: time(segment.timestamp[at]),
+            timestamp: time(segment.timestamp(at)),
             attempts,
             attempts_dropped: past.map_or(0, |past| past.dropped),
             custom_events: past.map_or_else(Vec::new, |p| p.custom.iter().cloned().collect()),

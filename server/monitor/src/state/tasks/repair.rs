@@ -137,7 +137,7 @@ impl Tasks {
         if is_new {
             let (segment, at) = self.segment_mut(task);
             segment.retries[at] = fact.retries.unwrap_or(0);
-            segment.timestamp[at] = now.0;
+            segment.touch(at, now.0);
         }
         let before = self.gist(task);
         let mut learned = Learned::default();
@@ -370,7 +370,7 @@ impl Tasks {
         }
         let (segment, at) = self.segment_mut(task);
         segment.finished[at] = end.0;
-        segment.timestamp[at] = segment.timestamp[at].max(end.0);
+        segment.touch(at, end.0);
         if segment.worker[at] == 0 {
             segment.worker[at] = worker;
         }
@@ -454,7 +454,7 @@ impl Tasks {
         let state = segment.state[at];
         let is_open =
             segment.finished[at] == NO_TIME && !matches!(state, code::UNKNOWN | code::ORPHANED);
-        if !is_open || segment.timestamp[at] > asked.0 {
+        if !is_open || segment.timestamp(at) > asked.0 {
             return false;
         }
         segment.sources[at] |= known::STATE;

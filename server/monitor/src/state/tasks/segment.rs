@@ -31,6 +31,8 @@ pub(crate) mod flag {
     pub(crate) const IS_ROOT: u16 = 1 << 7;
     /// The task is its own parent, as is every retry.
     pub(crate) const IS_PARENT: u16 = 1 << 8;
+    /// The newest event told none of the row's times: its own is kept aside.
+    pub(crate) const HAS_TIMESTAMP: u16 = 1 << 15;
 }
 
 /// Texts of a row.
@@ -85,6 +87,7 @@ pub(crate) struct Aside {
     pub(crate) parent: u128,
     pub(crate) eta: i64,
     pub(crate) expires: i64,
+    timestamp: i64,
 }
 
 /// A row without its texts.
@@ -102,7 +105,6 @@ pub(crate) struct Row {
     pub(crate) received: i64,
     pub(crate) started: i64,
     pub(crate) finished: i64,
-    pub(crate) timestamp: i64,
     pub(crate) runtime: f64,
     pub(crate) rest: Rest,
 }
@@ -122,7 +124,6 @@ impl Row {
             received: NO_TIME,
             started: NO_TIME,
             finished: NO_TIME,
-            timestamp: NO_TIME,
             runtime: 0.0,
             rest: Rest {
                 clock: 0,
@@ -199,7 +200,6 @@ columns! {
     received: i64,
     started: i64,
     finished: i64,
-    timestamp: i64,
     runtime: f64,
     rest: Rest,
 }
@@ -284,6 +284,27 @@ impl Segment {
     pub(crate) fn set_expires(&mut self, at: usize, expires: i64) {
         if self.expires(at) != expires {
             self.aside_mut(at).expires = expires;
+        }
+    }
+
+    /// Returns when the newest event of the task was sent.
+    ///
+    /// Nearly always that is one of the row's times; only otherwise it is kept.
+    pub(crate) fn timestamp(&self, at: usize) -> i64 {
+        let told = self.sent[at].max(self.received[at]);
+        let told = told.max(self.started[at]).max(self.finished[at]);
+        if self.has(at, flag::HAS_TIMESTAMP) {
+            told.max(self.aside(at).map_or(NO_TIME, |aside| aside.timestamp))
+        } else {
+            told
+        }
+    }
+
+    /// Notes an event that was sent at `time`.
+    pub(crate) fn touch(&mut self, at: usize, time: i64) {
+        if time > self.timestamp(at) {
+            self.set(at, flag::HAS_TIMESTAMP, true);
+            self.aside_mut(at).timestamp = time;
         }
     }
 
