@@ -111,9 +111,11 @@ impl Monitor {
         }
     }
 
-    /// Returns states that begin with a text, Celery's own first.
+    /// Returns states that begin with a text, those that have tasks first.
     fn states(&self, typed: &str) -> Vec<Suggestion> {
-        let states = self.reader().read().states();
+        let mut states = self.reader().read().states();
+        // There are as many of Celery's own as fit the list; an application's would never be in it.
+        states.sort_by_key(|(_, count)| *count == 0);
         let start = typed.to_uppercase();
         let is_wanted = |(state, count): &(TaskState, u64)| {
             let is_known = *count > 0 || TaskState::BUILT_IN.contains(state);

@@ -109,6 +109,11 @@ async fn fields_states_and_names_are_suggested_with_true_numbers() {
         ["received", "retry", "revoked", "rejected"]
     );
     assert_eq!(all(&states, "tasks"), [1, 0, 0, 0]);
+    let states = suggest(&dashboard, "state:").await;
+    assert_eq!(
+        all(&states, "insert")[..3],
+        ["received", "success", "failure"]
+    );
 
     // What begins so comes first, then what has a part that does.
     let names = suggest(&dashboard, "name:SEND| state:success").await;
