@@ -90,9 +90,9 @@ test("a cut connection is a gap that every page tells and one page lists", async
   await expect(banner).toContainText("The connection to the broker was cut.");
   await expect(notice(page, /^\d gaps? in events in the last hour$/)).toBeVisible();
   // Figures that rest on events of that time are marked.
-  const tile = page.locator(".tile").filter({ hasText: "Finished" });
-  await expect(tile.getByRole("img", { name: /^Incomplete: Events missed/ })).toBeVisible();
-  await expect(page.locator(".tile").filter({ hasText: "Queued" }).getByRole("img", { name: /^Incomplete/ })).toHaveCount(0);
+  const tile = (label: RegExp) => page.locator(".tile").filter({ has: page.locator(".tile-label", { hasText: label }) });
+  await expect(tile(/^Finished$/).getByRole("img", { name: /^Incomplete: Events missed/ })).toBeVisible();
+  await expect(tile(/^Queued$/).getByRole("img", { name: /^Incomplete/ })).toHaveCount(0);
   await isSound(page);
 
   await banner.getByRole("link", { name: "Show gaps" }).click();
