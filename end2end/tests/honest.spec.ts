@@ -163,6 +163,7 @@ test("a worker that is told to stop is stopping until its task ends", async ({ p
 
 test("a task whose worker was killed is orphaned and its page says what becomes of it", async ({ page, context, stack, dashboard }) => {
   const id = await stack.run("fastapi", "slow", { seconds: 120 });
+  await dashboard.knows(id);
   await open(page, `/task/${id}`);
   await mark(page);
   const state = stateOf(page.locator(".task-head"));
