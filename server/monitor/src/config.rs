@@ -50,7 +50,7 @@ impl MonitorConfig {
             keyspace,
             max_tasks: 100_000,
             max_workers: 5_000,
-            buffer_bytes: 512 << 20,
+            buffer_bytes: 256 << 20,
             enable_events: true,
             poll_interval: Duration::from_secs(2),
             inspect_timeout: Duration::from_secs(1),

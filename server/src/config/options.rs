@@ -99,7 +99,7 @@ pub(super) struct Options {
 
     /// Most bytes of events that wait to be applied; more are dropped and counted
     #[arg(long, value_name = "BYTES", env = "CELERIAC_BUFFER_BYTES",
-          default_value = "536870912", value_parser = parse_at_least::<1_048_576>)]
+          default_value = "268435456", value_parser = parse_at_least::<1_048_576>)]
     pub(super) buffer_bytes: usize,
 
     /// Celery's broker_transport_options.global_keyprefix

@@ -14,7 +14,6 @@ use super::{
     time, write_uuid,
 };
 use crate::state::{Names, intern::Interner};
-use memchr::memmem;
 use model::{
     Timestamp,
     search::{
@@ -53,7 +52,6 @@ pub(super) struct PlannedTerm {
 #[derive(Debug)]
 struct Look {
     needle: Needle,
-    finder: memmem::Finder<'static>,
     names: Option<Hits>,
     workers: Option<Hits>,
     queues: Option<Hits>,
@@ -85,10 +83,6 @@ impl Hits {
         self.0.contains(&true)
     }
 }
-
-/// Buffers for one search.
-#[derive(Debug, Default)]
-pub(super) struct Folded(Vec<u8>);
 
 impl Plan {
     pub(super) fn new(search: &SearchExpression) -> Self {
@@ -126,7 +120,6 @@ impl Plan {
         names: &Names,
         segment: &Segment,
         within: &Bits,
-        folded: &mut Folded,
     ) -> Bits {
         match self {
             Self::All => within.clone(),
@@ -136,7 +129,7 @@ impl Plan {
                     if found.is_empty() {
                         break;
                     }
-                    found = part.matches(tasks, names, segment, &found, folded);
+                    found = part.matches(tasks, names, segment, &found);
                 }
                 found
             }
@@ -144,7 +137,7 @@ impl Plan {
                 let mut found = Bits::none(segment.len());
                 let mut open = within.clone();
                 for part in parts {
-                    let more = part.matches(tasks, names, segment, &open, folded);
+                    let more = part.matches(tasks, names, segment, &open);
                     open.subtract(&more);
                     found.add(&more);
                 }
@@ -152,10 +145,10 @@ impl Plan {
             }
             Self::Not(inner) => {
                 let mut found = within.clone();
-                found.subtract(&inner.matches(tasks, names, segment, within, folded));
+                found.subtract(&inner.matches(tasks, names, segment, within));
                 found
             }
-            Self::Term(term) => term.matches(tasks, names, segment, within, folded),
+            Self::Term(term) => term.matches(tasks, names, segment, within),
         }
     }
 }
@@ -178,16 +171,9 @@ impl PlannedTerm {
         }
     }
 
-    fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-        folded: &mut Folded,
-    ) -> Bits {
+    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
         let mut found = match &mut self.look {
-            Some(look) => look.matches(tasks, names, segment, within, folded),
+            Some(look) => look.matches(tasks, names, segment, within),
             None => within.clone(),
         };
         if self.look.is_some() && !self.is_hint {
@@ -245,7 +231,6 @@ impl Look {
     fn new(needle: &Needle, fields: &[SearchField]) -> Self {
         let mut look = Self {
             needle: needle.clone(),
-            finder: memmem::Finder::new(needle.as_str().as_bytes()).into_owned(),
             names: None,
             workers: None,
             queues: None,
@@ -282,14 +267,7 @@ impl Look {
         look
     }
 
-    fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-        folded: &mut Folded,
-    ) -> Bits {
+    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
         let mut found = Bits::none(segment.len());
         let mut open = within.clone();
         let columns = [
@@ -320,7 +298,7 @@ impl Look {
             }
         }
         if !self.texts.is_empty() && !open.is_empty() {
-            let more = self.in_texts(segment, &open, folded);
+            let more = self.in_texts(segment, &open);
             open.subtract(&more);
             found.add(&more);
         }
@@ -345,7 +323,7 @@ impl Look {
             let mut buffer = [0; 36];
             more.keep_each(|at| {
                 let id = write_uuid(segment.id[at], &mut buffer);
-                !segment.has(at, flag::ODD_ID) && self.finder.find(id.as_bytes()).is_some()
+                !segment.has(at, flag::ODD_ID) && self.needle.is_in(id)
             });
             open.subtract(&more);
             found.add(&more);
@@ -353,7 +331,7 @@ impl Look {
         found
     }
 
-    fn in_texts(&self, segment: &Segment, open: &Bits, folded: &mut Folded) -> Bits {
+    fn in_texts(&self, segment: &Segment, open: &Bits) -> Bits {
         if open.count() * SPARSE < segment.len() {
             let mut found = open.clone();
             found.keep_each(|at| {
@@ -378,7 +356,6 @@ impl Look {
         };
         let needle = self.needle.as_str();
         let is_ascii = needle.is_ascii();
-        let has_case = needle.bytes().any(|byte| byte.is_ascii_alphabetic());
         for block in segment.texts.blocks() {
             if !is_ascii {
                 for header in block.walk() {
@@ -393,18 +370,13 @@ impl Look {
                 }
                 continue;
             }
-            let hay = if has_case {
-                folded.0.clear();
-                folded.0.extend_from_slice(block.bytes);
-                folded.0.make_ascii_lowercase();
-                &folded.0
-            } else {
-                block.bytes
-            };
             let mut texts = block.walk();
             let mut text = texts.next();
             let mut from = 0;
-            while let Some(place) = self.finder.find(hay.get(from..).unwrap_or_default()) {
+            while let Some(place) = self
+                .needle
+                .find_ascii(block.bytes.get(from..).unwrap_or_default())
+            {
                 let place = from + place;
                 while text.is_some_and(|header| header.end <= place) {
                     text = texts.next();
