@@ -53,15 +53,10 @@ impl Needle {
         &self.folded
     }
 
-    /// Returns where the text begins in `hay`; `None` too if the needle is not ASCII.
-    pub fn find_ascii(&self, hay: &[u8]) -> Option<usize> {
-        self.find_from_anchor(hay, self.anchor?)
-    }
-
     /// Tells whether the text is somewhere in `hay`.
     pub fn is_in(&self, hay: &str) -> bool {
         match self.anchor {
-            Some(anchor) => self.find_from_anchor(hay.as_bytes(), anchor).is_some(),
+            Some(anchor) => self.is_in_ascii(hay.as_bytes(), anchor),
             None => {
                 self.folded.is_empty()
                     || hay
@@ -108,19 +103,21 @@ impl Needle {
     }
 
     /// Scans for the rarest byte in both cases and compares around each hit.
-    fn find_from_anchor(&self, hay: &[u8], anchor: usize) -> Option<usize> {
+    fn is_in_ascii(&self, hay: &[u8], anchor: usize) -> bool {
         let needle = self.folded.as_bytes();
-        let byte = *needle.get(anchor)?;
+        let Some(&byte) = needle.get(anchor) else {
+            return false;
+        };
         let fits = |hit: usize| {
-            let start = hit.checked_sub(anchor)?;
-            let part = hay.get(start..start.checked_add(needle.len())?)?;
-            part.eq_ignore_ascii_case(needle).then_some(start)
+            hit.checked_sub(anchor)
+                .and_then(|start| hay.get(start..start.checked_add(needle.len())?))
+                .is_some_and(|part| part.eq_ignore_ascii_case(needle))
         };
         let upper = byte.to_ascii_uppercase();
         if upper == byte {
-            memchr::memchr_iter(byte, hay).find_map(fits)
+            memchr::memchr_iter(byte, hay).any(fits)
         } else {
-            memchr::memchr2_iter(byte, upper, hay).find_map(fits)
+            memchr::memchr2_iter(byte, upper, hay).any(fits)
         }
     }
 }

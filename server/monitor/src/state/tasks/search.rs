@@ -14,6 +14,7 @@ use super::{
     time, write_uuid,
 };
 use crate::state::{Names, intern::Interner};
+use memchr::memmem;
 use model::{
     Timestamp,
     search::{
@@ -52,6 +53,7 @@ pub(super) struct PlannedTerm {
 #[derive(Debug)]
 struct Look {
     needle: Needle,
+    finder: memmem::Finder<'static>,
     names: Option<Hits>,
     workers: Option<Hits>,
     queues: Option<Hits>,
@@ -83,6 +85,10 @@ impl Hits {
         self.0.contains(&true)
     }
 }
+
+/// Buffers for one search.
+#[derive(Debug, Default)]
+pub(super) struct Folded(Vec<u8>);
 
 impl Plan {
     pub(super) fn new(search: &SearchExpression) -> Self {
@@ -120,6 +126,7 @@ impl Plan {
         names: &Names,
         segment: &Segment,
         within: &Bits,
+        folded: &mut Folded,
     ) -> Bits {
         match self {
             Self::All => within.clone(),
@@ -129,7 +136,7 @@ impl Plan {
                     if found.is_empty() {
                         break;
                     }
-                    found = part.matches(tasks, names, segment, &found);
+                    found = part.matches(tasks, names, segment, &found, folded);
                 }
                 found
             }
@@ -137,7 +144,7 @@ impl Plan {
                 let mut found = Bits::none(segment.len());
                 let mut open = within.clone();
                 for part in parts {
-                    let more = part.matches(tasks, names, segment, &open);
+                    let more = part.matches(tasks, names, segment, &open, folded);
                     open.subtract(&more);
                     found.add(&more);
                 }
@@ -145,10 +152,10 @@ impl Plan {
             }
             Self::Not(inner) => {
                 let mut found = within.clone();
-                found.subtract(&inner.matches(tasks, names, segment, within));
+                found.subtract(&inner.matches(tasks, names, segment, within, folded));
                 found
             }
-            Self::Term(term) => term.matches(tasks, names, segment, within),
+            Self::Term(term) => term.matches(tasks, names, segment, within, folded),
         }
     }
 }
@@ -171,9 +178,16 @@ impl PlannedTerm {
         }
     }
 
-    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
+    fn matches(
+        &mut self,
+        tasks: &Tasks,
+        names: &Names,
+        segment: &Segment,
+        within: &Bits,
+        folded: &mut Folded,
+    ) -> Bits {
         let mut found = match &mut self.look {
-            Some(look) => look.matches(tasks, names, segment, within),
+            Some(look) => look.matches(tasks, names, segment, within, folded),
             None => within.clone(),
         };
         if self.look.is_some() && !self.is_hint {
@@ -231,6 +245,7 @@ impl Look {
     fn new(needle: &Needle, fields: &[SearchField]) -> Self {
         let mut look = Self {
             needle: needle.clone(),
+            finder: memmem::Finder::new(needle.as_str().as_bytes()).into_owned(),
             names: None,
             workers: None,
             queues: None,
@@ -267,7 +282,14 @@ impl Look {
         look
     }
 
-    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
+    fn matches(
+        &mut self,
+        tasks: &Tasks,
+        names: &Names,
+        segment: &Segment,
+        within: &Bits,
+        folded: &mut Folded,
+    ) -> Bits {
         let mut found = Bits::none(segment.len());
         let mut open = within.clone();
         let columns = [
@@ -298,7 +320,7 @@ impl Look {
             }
         }
         if !self.texts.is_empty() && !open.is_empty() {
-            let more = self.in_texts(segment, &open);
+            let more = self.in_texts(segment, &open, folded);
             open.subtract(&more);
             found.add(&more);
         }
@@ -323,7 +345,7 @@ impl Look {
             let mut buffer = [0; 36];
             more.keep_each(|at| {
                 let id = write_uuid(segment.id[at], &mut buffer);
-                !segment.has(at, flag::ODD_ID) && self.needle.is_in(id)
+                !segment.has(at, flag::ODD_ID) && self.finder.find(id.as_bytes()).is_some()
             });
             open.subtract(&more);
             found.add(&more);
@@ -331,7 +353,7 @@ impl Look {
         found
     }
 
-    fn in_texts(&self, segment: &Segment, open: &Bits) -> Bits {
+    fn in_texts(&self, segment: &Segment, open: &Bits, folded: &mut Folded) -> Bits {
         if open.count() * SPARSE < segment.len() {
             let mut found = open.clone();
             found.keep_each(|at| {
@@ -356,6 +378,7 @@ impl Look {
         };
         let needle = self.needle.as_str();
         let is_ascii = needle.is_ascii();
+        let has_case = needle.bytes().any(|byte| byte.is_ascii_alphabetic());
         for block in segment.texts.blocks() {
             if !is_ascii {
                 for header in block.walk() {
@@ -370,13 +393,18 @@ impl Look {
                 }
                 continue;
             }
+            let hay = if has_case {
+                folded.0.clear();
+                folded.0.extend_from_slice(block.bytes);
+                folded.0.make_ascii_lowercase();
+                &folded.0
+            } else {
+                block.bytes
+            };
             let mut texts = block.walk();
             let mut text = texts.next();
             let mut from = 0;
-            while let Some(place) = self
-                .needle
-                .find_ascii(block.bytes.get(from..).unwrap_or_default())
-            {
+            while let Some(place) = self.finder.find(hay.get(from..).unwrap_or_default()) {
                 let place = from + place;
                 while text.is_some_and(|header| header.end <= place) {
                     text = texts.next();
