@@ -1,6 +1,10 @@
 //! The HTML document around the application. Rendered on the server only.
 
-use crate::{App, prefs::Theme, server_fns::cookies};
+use crate::{
+    App,
+    prefs::Theme,
+    server_fns::{cookies, role},
+};
 use leptos::{config::LeptosOptions, prelude::*};
 use leptos_meta::MetaTags;
 
@@ -11,7 +15,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let styles = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme>
+        <html lang="en" data-theme=theme data-role=role().as_str()>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />

@@ -7,6 +7,7 @@
 // The types of the app's views nest as deep as its pages do.
 #![recursion_limit = "256"]
 
+mod access;
 pub mod api;
 pub mod assets;
 mod chart;
@@ -21,6 +22,7 @@ pub mod state;
 mod stream;
 mod ui;
 
+pub use access::Access;
 pub use config::{Config, ConfigError};
 pub use router::router;
 pub use serve::serve;

@@ -1,6 +1,6 @@
 //! The life of the process: listen, start the engine, answer, end in time.
 
-use crate::{AppState, Config, assets::Assets, router};
+use crate::{Access, AppState, Config, assets::Assets, router};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -51,10 +51,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), ServeE
              run `cargo run -p bundle` and build again"
         );
     }
-    let state = AppState::new(engine.clone(), config.leptos, assets, stop.clone());
+    let access = Access::new(config.is_read_only, address.ip().is_loopback());
+    let state = AppState::new(engine.clone(), access, config.leptos, assets, stop.clone());
     tracing::info!(url = %format_args!("http://{address}"), "listening");
 
-    let server = axum::serve(listener, router(state))
+    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app)
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
     let overdue = async {

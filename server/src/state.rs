@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use crate::assets::Assets;
+use crate::{Access, assets::Assets};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use monitor::Monitor;
@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 pub struct AppState {
     /// The engine.
     pub monitor: Monitor,
+    /// Who may do what.
+    pub access: Access,
     /// What pages need to know about their scripts and styles.
     pub options: LeptosOptions,
     /// Files for browsers.
@@ -30,6 +32,7 @@ impl AppState {
     /// an address that holds the hash of their content.
     pub fn new(
         monitor: Monitor,
+        access: Access,
         mut options: LeptosOptions,
         assets: Assets,
         stop: CancellationToken,
@@ -38,6 +41,7 @@ impl AppState {
         options.site_pkg_dir = format!("{folder}/{}", assets.hash()).into();
         Self {
             monitor,
+            access,
             options,
             assets: Arc::new(assets),
             stop,

@@ -5,7 +5,7 @@ use crate::{
     security::content_security_policy,
     state::AppState,
 };
-use app::{App, shell};
+use app::{App, server_fns::WhoAsks, shell};
 use axum::{
     Router,
     body::Body,
@@ -21,6 +21,7 @@ use leptos_axum::{
     AxumRouteListing, LeptosRoutes, ResponseOptions,
     generate_route_list_with_exclusions_and_ssg_and_context, render_app_async_with_context,
 };
+use model::Door;
 use std::sync::Arc;
 
 /// Adds the app's pages and server functions.
@@ -42,6 +43,10 @@ fn context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(state.monitor.clone());
         provide_context(state.options.clone());
+        let access = state.access.clone();
+        provide_context(WhoAsks(Arc::new(move |parts| {
+            access.caller(parts, Door::Page)
+        })));
         // Leptos makes a nonce for pages, none for server functions.
         let policy = use_nonce()
             .and_then(|nonce| HeaderValue::from_str(&content_security_policy(&nonce)).ok());

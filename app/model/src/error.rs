@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorKind {
     /// The request is malformed; it will fail again.
     Invalid,
+    /// The caller may not.
+    Forbidden,
     /// The thing asked for is not known.
     NotFound,
+    /// It cannot be done as things stand; the message says what stands in the way.
+    Conflict,
     /// The broker does not answer; trying again may help.
     Unavailable,
     /// A defect of the dashboard.
@@ -21,7 +25,9 @@ impl ErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::Invalid => 400,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::Conflict => 409,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }

@@ -4,9 +4,10 @@
 
 use crate::tagged::{self, tag_first};
 use crate::{
-    Inspection, ListChange, Overview, Pulse, QueryError, QueueList, QueueSummary, RedisInfo,
-    TaskDetail, TaskId, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
-    WorkerDetail, WorkerList, WorkerName, WorkerSummary,
+    AuditEntry, AuditLog, BrokerHealth, Inspection, ListChange, Overview, Pulse, PurgedQueue,
+    QueryError, QueueList, QueueSummary, RedisInfo, Schedule, TaskDetail, TaskId, TaskPage,
+    TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail, WorkerList,
+    WorkerName, WorkerSummary,
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -32,6 +33,10 @@ pub enum Topic {
     Queues,
     /// What could not be read.
     Undecodable,
+    /// What is to run at a time.
+    Schedule,
+    /// Who did what.
+    Audit,
 }
 
 impl Topic {
@@ -43,6 +48,8 @@ impl Topic {
             Self::Workers => out.append_pair("topic", "workers"),
             Self::Queues => out.append_pair("topic", "queues"),
             Self::Undecodable => out.append_pair("topic", "undecodable"),
+            Self::Schedule => out.append_pair("topic", "schedule"),
+            Self::Audit => out.append_pair("topic", "audit"),
             Self::Task(id) => out
                 .append_pair("topic", "task")
                 .append_pair("id", id.as_str()),
@@ -78,6 +85,8 @@ impl Topic {
             Some("workers") => Ok(Self::Workers),
             Some("queues") => Ok(Self::Queues),
             Some("undecodable") => Ok(Self::Undecodable),
+            Some("schedule") => Ok(Self::Schedule),
+            Some("audit") => Ok(Self::Audit),
             Some("task") => Ok(Self::Task(field("id")?.into())),
             Some("worker") => Ok(Self::Worker(field("name")?.into())),
             Some("tasks") => Ok(Self::Tasks(Box::new(TaskQuery::from_pairs(
@@ -85,7 +94,7 @@ impl Topic {
             )?))),
             Some(_) => Err(QueryError::new(
                 "topic",
-                "is none of overview, tasks, task, workers, worker, queues, undecodable",
+                "is none of overview, tasks, task, workers, worker, queues, undecodable, schedule, audit",
             )),
             None => Err(QueryError::new("topic", "is missing")),
         }
@@ -110,6 +119,10 @@ pub enum View {
     Queues(QueueList),
     /// What could not be read.
     Undecodable(UndecodableList),
+    /// What is to run at a time.
+    Schedule(Box<Schedule>),
+    /// Who did what.
+    Audit(AuditLog),
 }
 
 tag_first!(View, "view", "of", {
@@ -120,6 +133,8 @@ tag_first!(View, "view", "of", {
     "worker" => View::Worker,
     "queues" => View::Queues,
     "undecodable" => View::Undecodable,
+    "schedule" => View::Schedule,
+    "audit" => View::Audit,
 });
 
 /// What leads from one picture of a topic to a later one.
@@ -136,6 +151,8 @@ pub enum Change {
     Worker(WorkerChange),
     /// All queues.
     Queues(QueuesChange),
+    /// Who did what.
+    Audit(AuditChange),
 }
 
 tag_first!(Change, "change", "of", {
@@ -144,6 +161,7 @@ tag_first!(Change, "change", "of", {
     "workers" => Change::Workers,
     "worker" => Change::Worker,
     "queues" => Change::Queues,
+    "audit" => Change::Audit,
 });
 
 /// What changed in a window on tasks.
@@ -199,6 +217,19 @@ pub struct QueuesChange {
         deserialize_with = "present"
     )]
     pub redis: Option<Option<RedisInfo>>,
+    /// `QueueList::health`, if it changed.
+    pub health: Option<BrokerHealth>,
+    /// `QueueList::purged`, if they changed.
+    pub purged: Option<Vec<PurgedQueue>>,
+}
+
+/// What changed in the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditChange {
+    /// Entries.
+    pub entries: Option<ListChange<AuditEntry>>,
+    /// `AuditLog::total`
+    pub total: u64,
 }
 
 /// Reads a field that is there, so that `null` is a value and not an absence.
@@ -240,6 +271,12 @@ impl View {
                 unacked: new.unacked,
                 polled: new.polled,
                 redis: (old.redis != new.redis).then(|| new.redis.clone()),
+                health: (old.health != new.health).then(|| new.health.clone()),
+                purged: (old.purged != new.purged).then(|| new.purged.clone()),
+            }),
+            (Self::Audit(old), Self::Audit(new)) => Change::Audit(AuditChange {
+                entries: ListChange::between(&old.entries, &new.entries),
+                total: new.total,
             }),
             (_, new) => Change::Whole(new.clone()),
         })
@@ -309,6 +346,8 @@ impl View {
                     unacked,
                     polled,
                     redis,
+                    health,
+                    purged,
                 }),
             ) => {
                 if let Some(rows) = rows {
@@ -319,6 +358,18 @@ impl View {
                 }
                 list.unacked = *unacked;
                 list.polled = *polled;
+                if let Some(health) = health {
+                    list.health.clone_from(health);
+                }
+                if let Some(purged) = purged {
+                    list.purged.clone_from(purged);
+                }
+            }
+            (Self::Audit(log), Change::Audit(AuditChange { entries, total })) => {
+                if let Some(entries) = entries {
+                    entries.apply(&mut log.entries);
+                }
+                log.total = *total;
             }
             _ => return false,
         }

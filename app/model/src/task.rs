@@ -174,6 +174,10 @@ pub struct TaskSummary {
     /// While it runs far longer than its type usually does: the 95th
     /// percentile of that type's run times, seconds.
     pub usual_runtime_seconds: Option<f64>,
+    /// While it has not started: whether workers were told to drop it, which
+    /// they do when its turn comes, or its ETA.
+    #[serde(default)]
+    pub is_revoked: bool,
 }
 
 impl TaskSummary {
@@ -278,6 +282,12 @@ pub struct TaskDetail {
     pub custom_events: Vec<CustomEvent>,
     /// Where what is known came from.
     pub sources: Vec<Source>,
+    /// The task that this one repeats, if it was sent by a retry.
+    #[serde(default)]
+    pub retry_of: Option<TaskId>,
+    /// Tasks that repeat this one, oldest first.
+    #[serde(default)]
+    pub retried_as: Vec<TaskId>,
 }
 
 /// A window on the tasks that match a query.

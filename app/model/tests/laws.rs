@@ -53,6 +53,7 @@ prop_compose! {
             exception,
             is_repaired: retries > 1,
             usual_runtime_seconds: runtime_seconds,
+            is_revoked: retries > 0,
         }
     }
 }
@@ -101,6 +102,11 @@ prop_compose! {
             are_consumers_known: true,
             depth,
             sent_per_second: None,
+            taken_per_second: None,
+            unacked: Some(ready),
+            oldest_since: None,
+            is_oldest_exact: false,
+            paused: Vec::new(),
         }
     }
 }
@@ -152,14 +158,67 @@ prop_compose! {
         unacked in 0_u64..2,
         polled in prop::option::of(time()),
         clients in prop::option::of(0_u64..2),
+        unacked_overdue in 0_u64..2,
+        purged in prop::collection::vec(purged(), 0..2),
     ) -> View {
         let redis = clients.map(|clients| RedisInfo { clients, ..RedisInfo::default() });
-        View::Queues(QueueList { rows, unacked, polled, redis })
+        let health = BrokerHealth { unacked_overdue, ..BrokerHealth::default() };
+        View::Queues(QueueList { rows, unacked, polled, redis, health, purged })
+    }
+}
+
+prop_compose! {
+    fn purged()(purge in 1_u64..3, purged in 0_u64..3, at in time()) -> PurgedQueue {
+        PurgedQueue {
+            purge: PurgeId(purge),
+            queue: "mail".into(),
+            at,
+            until: at,
+            purged,
+            kept: purged,
+            by: "local".to_owned(),
+        }
+    }
+}
+
+prop_compose! {
+    fn audit_entry(id: u8)(
+        at in time(),
+        command in prop::sample::select(CommandKind::ALL.to_vec()),
+        target in text(),
+        message in text(),
+        seconds in prop::option::of(quarters()),
+    ) -> AuditEntry {
+        AuditEntry {
+            number: u64::from(id),
+            at,
+            caller: "local".to_owned(),
+            role: Role::Admin,
+            from: None,
+            door: Door::Page,
+            command,
+            target,
+            result: AuditResult::Done,
+            message,
+            seconds,
+        }
+    }
+}
+
+prop_compose! {
+    fn audit_log()(entries in rows(audit_entry), total in 0_u64..20) -> View {
+        View::Audit(AuditLog { entries, total })
     }
 }
 
 fn view() -> impl Strategy<Value = View> {
-    prop_oneof![task_page(), worker_list(), worker_page(), queue_list()]
+    prop_oneof![
+        task_page(),
+        worker_list(),
+        worker_page(),
+        queue_list(),
+        audit_log()
+    ]
 }
 
 /// Two pictures of one topic, and now and then of two.
@@ -169,6 +228,7 @@ fn views() -> impl Strategy<Value = (View, View)> {
         (worker_list(), worker_list()),
         (worker_page(), worker_page()),
         (queue_list(), queue_list()),
+        (audit_log(), audit_log()),
         (view(), view()),
     ]
 }
@@ -260,13 +320,16 @@ proptest! {
     }
 
     #[test]
-    fn a_topic_survives_its_query_string(query in task_query(), name in text(), kind in 0..6) {
+    fn a_topic_survives_its_query_string(query in task_query(), name in text(), kind in 0..9) {
         let topic = match kind {
             0 => Topic::Overview,
             1 => Topic::Tasks(Box::new(query)),
             2 => Topic::Task(TaskId::from(name)),
             3 => Topic::Workers,
             4 => Topic::Worker(WorkerName::from(name)),
+            5 => Topic::Undecodable,
+            6 => Topic::Schedule,
+            7 => Topic::Audit,
             _ => Topic::Queues,
         };
         let text = topic.to_query_string();

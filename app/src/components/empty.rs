@@ -90,6 +90,8 @@ pub fn ErrorNote(
     let title = match error.kind {
         ErrorKind::Invalid => "This address can't be read",
         ErrorKind::NotFound => "Not found",
+        ErrorKind::Forbidden => "You may not see this",
+        ErrorKind::Conflict => "It can't be done as things stand",
         ErrorKind::Unavailable => "The dashboard has no answer",
         ErrorKind::Internal => "The dashboard has a defect",
     };
@@ -98,6 +100,8 @@ pub fn ErrorNote(
         ErrorKind::Invalid | ErrorKind::NotFound => {
             "Change the address or choose a page at the left."
         }
+        ErrorKind::Forbidden => "Whoever runs the dashboard decides who may.",
+        ErrorKind::Conflict => "Look again: it may have changed meanwhile.",
         ErrorKind::Internal => "Its log says more.",
     };
     view! {

@@ -2,10 +2,16 @@
 //! the search box, and what a page needs of its HTTP request and response. In the
 //! browser the latter read the document instead.
 
+mod control;
 mod request;
 mod snapshot;
 mod suggestions;
 
-pub use request::{cookies, set_status};
+pub use control::{bulk_count, bulk_progress, peek, retry_plan, run_command};
+#[cfg(feature = "ssr")]
+pub use request::WhoAsks;
+#[cfg(feature = "ssr")]
+use request::{caller, failed, monitor};
+pub use request::{cookies, role, set_status};
 pub use snapshot::{FetchError, first_snapshot, snapshot};
 pub use suggestions::suggestions;

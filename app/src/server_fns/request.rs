@@ -1,4 +1,12 @@
-//! The request's cookies and the response's status.
+//! The request's cookies, who asks, and the response's status.
+
+use model::Role;
+#[cfg(feature = "ssr")]
+use {
+    super::FetchError,
+    model::{Caller, ErrorKind, WireError},
+    std::sync::Arc,
+};
 
 #[cfg(not(feature = "ssr"))]
 use wasm_bindgen::JsCast;
@@ -35,3 +43,59 @@ pub fn set_status(status: u16) {
 /// Does nothing: the browser has its response already.
 #[cfg(not(feature = "ssr"))]
 pub fn set_status(_status: u16) {}
+
+/// Tells from a request who asks.
+#[cfg(feature = "ssr")]
+#[derive(Clone)]
+pub struct WhoAsks(pub Arc<dyn Fn(&http::request::Parts) -> Caller + Send + Sync>);
+
+#[cfg(feature = "ssr")]
+impl std::fmt::Debug for WhoAsks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WhoAsks")
+    }
+}
+
+/// Returns who asks.
+#[cfg(feature = "ssr")]
+pub(super) fn caller() -> Result<Caller, WireError> {
+    let who = leptos::prelude::use_context::<WhoAsks>();
+    let parts = leptos::prelude::use_context::<http::request::Parts>();
+    match (who, parts) {
+        (Some(who), Some(parts)) => Ok((who.0)(&parts)),
+        _ => Err(WireError::new(
+            ErrorKind::Internal,
+            "nobody can tell who asks",
+        )),
+    }
+}
+
+/// Returns the engine.
+#[cfg(feature = "ssr")]
+pub(super) fn monitor() -> Result<monitor::Monitor, WireError> {
+    leptos::prelude::use_context::<monitor::Monitor>()
+        .ok_or_else(|| WireError::new(ErrorKind::Internal, "no monitor serves this page"))
+}
+
+/// Sets the status that an error stands for.
+#[cfg(feature = "ssr")]
+pub(super) fn failed(error: WireError) -> FetchError {
+    set_status(error.kind.status());
+    FetchError(error)
+}
+
+/// Returns what the user may do.
+#[cfg(feature = "ssr")]
+pub fn role() -> Role {
+    caller().map_or(Role::Viewer, |caller| caller.role)
+}
+
+/// Returns what the user may do, as the page that the server sent says.
+#[cfg(not(feature = "ssr"))]
+pub fn role() -> Role {
+    leptos::prelude::document()
+        .document_element()
+        .and_then(|root| root.get_attribute("data-role"))
+        .and_then(|name| Role::from_name(&name))
+        .unwrap_or(Role::Viewer)
+}

@@ -41,18 +41,13 @@ pub async fn snapshot(topic: String) -> Result<model::Snapshot, FetchError> {
         .map_err(|error| WireError::new(ErrorKind::Invalid, error.to_string()));
     topic
         .and_then(|topic| first_snapshot(&topic))
-        .map_err(|error| {
-            super::set_status(error.kind.status());
-            FetchError(error)
-        })
+        .map_err(super::failed)
 }
 
 /// Returns the picture with which a page is rendered on the server.
 #[cfg(feature = "ssr")]
 pub fn first_snapshot(topic: &Topic) -> Result<model::Snapshot, WireError> {
-    leptos::prelude::use_context::<monitor::Monitor>()
-        .ok_or_else(|| WireError::new(ErrorKind::Internal, "no monitor serves this page"))?
-        .snapshot(topic)
+    super::monitor()?.snapshot(topic)
 }
 
 /// Has nothing to tell: in the browser the first picture comes with the page.

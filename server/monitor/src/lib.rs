@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod error;
 mod feed;
+mod inspector;
 mod intake;
 mod poller;
 mod repair;
@@ -36,10 +37,13 @@ use broker::{
 use cell::StateReader;
 use control::Control;
 use feed::{Views, Watched};
+use inspector::Inspector;
 use intake::Intake;
 use model::{
-    ErrorKind, Pulse, QueryError, QueueList, SearchError, SearchExpression, TaskDetail, TaskId,
-    TaskName, TaskPage, TaskQuery, Topic, WireError, WorkerDetail, WorkerList, WorkerName,
+    BulkCount, BulkId, BulkProgress, BulkTarget, Caller, Command, ErrorKind, Outcome, Pulse,
+    QueryError, QueueList, QueueName, QueuePeek, RetryPlan, SearchError, SearchExpression,
+    TaskDetail, TaskId, TaskName, TaskPage, TaskQuery, Topic, WireError, WorkerDetail, WorkerList,
+    WorkerName,
 };
 use parking_lot::Mutex;
 use poller::Poller;
@@ -67,6 +71,7 @@ pub struct Monitor {
 struct Inner {
     reader: StateReader,
     views: Arc<Views>,
+    inspector: Inspector,
     control: Control,
     results: Option<Results>,
     announcements: Announcements,
@@ -119,7 +124,7 @@ impl Monitor {
         let pidbox = Pidbox::new(target.clone(), config.keyspace.clone());
         tracker.spawn(pidbox.clone().collect_replies(cancel.clone()));
         let (repairs, repairs_due) = mpsc::unbounded_channel();
-        let control = Control {
+        let inspector = Inspector {
             pidbox: pidbox.clone(),
             intake: intake.clone(),
             reader: reader.clone(),
@@ -127,13 +132,23 @@ impl Monitor {
             watched: Watched::default(),
             repairs,
         };
-        tracker.spawn(control.clone().run(errands_due, cancel.clone()));
+        tracker.spawn(inspector.clone().run(errands_due, cancel.clone()));
         let results = config.result_backend.clone().map(|url| {
             let target = Target {
                 url,
                 sentinel_master: config.sentinel_master.clone(),
             };
             Results::new(target, config.keyspace.clone())
+        });
+        let control = Control::new(control::Parts {
+            pidbox: pidbox.clone(),
+            results: results.clone(),
+            target: target.clone(),
+            keyspace: config.keyspace.clone(),
+            intake: intake.clone(),
+            reader: reader.clone(),
+            inspector: inspector.clone(),
+            timeout: config.inspect_timeout,
         });
         let repairer = Repairer {
             pidbox,
@@ -179,6 +194,7 @@ impl Monitor {
             inner: Arc::new(Inner {
                 reader,
                 views: Arc::default(),
+                inspector,
                 control,
                 results,
                 announcements,
@@ -279,7 +295,7 @@ impl Monitor {
     pub async fn inspect(&self, worker: Option<&WorkerName>) -> Result<(), WireError> {
         let destination = worker.map(|name| BTreeSet::from([name.clone()]));
         self.inner
-            .control
+            .inspector
             .inspect_all(destination.as_ref())
             .await
             .map_err(WireError::from)?;
@@ -291,6 +307,37 @@ impl Monitor {
     /// Returns all queues.
     pub fn queues(&self) -> QueueList {
         self.inner.reader.read().queue_list()
+    }
+
+    /// Does what a caller asks for: authorises, writes it to the audit log,
+    /// sends it, collects what workers answer. The one way to change anything.
+    pub async fn run(&self, caller: &Caller, command: Command) -> Result<Outcome, WireError> {
+        self.inner.control.run(caller, command).await
+    }
+
+    /// Tells how a task can be sent once more, and with which arguments.
+    pub async fn retry_plan(&self, id: &TaskId) -> Result<RetryPlan, WireError> {
+        self.inner.control.retry_plan(id).await
+    }
+
+    /// Counts the tasks that a bulk would be for.
+    pub fn bulk_count(&self, target: &BulkTarget) -> Result<BulkCount, WireError> {
+        self.inner.control.bulk_count(target)
+    }
+
+    /// Tells how far a bulk is, with at most `results` results; `None` if it is not known.
+    pub fn bulk(&self, id: BulkId, results: usize) -> Option<BulkProgress> {
+        self.inner.control.bulk(id, results)
+    }
+
+    /// Looks at messages that wait in a queue; nothing is removed.
+    pub async fn peek(
+        &self,
+        queue: &QueueName,
+        offset: u64,
+        limit: u64,
+    ) -> Result<QueuePeek, WireError> {
+        self.inner.control.peek(queue, offset, limit).await
     }
 
     /// Returns how the dashboard itself is doing.
@@ -306,7 +353,7 @@ impl Monitor {
     }
 
     pub(crate) fn watched(&self) -> &Watched {
-        &self.inner.control.watched
+        &self.inner.inspector.watched
     }
 
     pub(crate) fn views(&self) -> Arc<Views> {

@@ -27,6 +27,8 @@ pub struct Config {
     pub leptos: LeptosOptions,
     /// Where to listen: the first of these that can be had.
     pub addresses: Vec<SocketAddr>,
+    /// Whether everybody may only look.
+    pub is_read_only: bool,
     /// What to log, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
     /// How log lines look.
@@ -164,6 +166,7 @@ impl Config {
             },
             leptos,
             addresses,
+            is_read_only: options.read_only,
             log: options.log,
             log_format: options.log_format,
             warnings,

@@ -69,6 +69,12 @@ pub(super) struct Options {
           action = clap::ArgAction::Set, value_parser = parse_bool)]
     pub(super) enable_events: bool,
 
+    /// Whether everybody may only look; also if the dashboard listens on other than loopback addresses
+    #[arg(long, value_name = "BOOL", env = "FLOWER_READ_ONLY", alias = "read_only",
+          default_value = "false", default_missing_value = "true", num_args = 0..=1,
+          action = clap::ArgAction::Set, value_parser = parse_bool)]
+    pub(super) read_only: bool,
+
     /// Seconds after which a worker that is gone is forgotten [default: never]
     #[arg(
         long,
@@ -192,13 +198,14 @@ pub enum LogFormat {
 }
 
 /// Options whose variable has Flower's name, and our name for it.
-const OUR_NAMES: [(&str, &str); 7] = [
+const OUR_NAMES: [(&str, &str); 8] = [
     ("address", "CELERIAC_ADDRESS"),
     ("port", "CELERIAC_PORT"),
     ("max_tasks", "CELERIAC_MAX_TASKS"),
     ("max_workers", "CELERIAC_MAX_WORKERS"),
     ("inspect_timeout", "CELERIAC_INSPECT_TIMEOUT"),
     ("enable_events", "CELERIAC_ENABLE_EVENTS"),
+    ("read_only", "CELERIAC_READ_ONLY"),
     ("purge_offline_workers", "CELERIAC_PURGE_OFFLINE_WORKERS"),
 ];
 

@@ -147,6 +147,11 @@ pub(super) mod tests {
             are_consumers_known: true,
             depth: Vec::new(),
             sent_per_second: None,
+            taken_per_second: None,
+            unacked: None,
+            oldest_since: None,
+            is_oldest_exact: false,
+            paused: Vec::new(),
         }
     }
 

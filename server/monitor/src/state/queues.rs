@@ -104,6 +104,11 @@ impl Queues {
                     .queues
                     .find(name.as_str())
                     .and_then(|id| rates.get(&id).copied()),
+                taken_per_second: None,
+                unacked: None,
+                oldest_since: None,
+                is_oldest_exact: false,
+                paused: Vec::new(),
             })
             .collect();
         QueueList {
@@ -111,6 +116,8 @@ impl Queues {
             unacked: reading.unacked,
             polled: Some(*polled),
             redis: Some(reading.redis.clone()),
+            health: model::BrokerHealth::default(),
+            purged: Vec::new(),
         }
     }
 

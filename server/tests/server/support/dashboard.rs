@@ -9,7 +9,7 @@ use axum::{
 };
 use monitor::Monitor;
 use serde_json::Value;
-use server::{AppState, Config, assets::Assets, router};
+use server::{Access, AppState, Config, assets::Assets, router};
 use std::{ffi::OsString, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,13 @@ impl Dashboard {
         let config = Config::load(args.map(OsString::from)).expect("a configuration");
         let monitor = Monitor::start(config.monitor).expect("an engine");
         let stop = CancellationToken::new();
-        let state = AppState::new(monitor, config.leptos, assets, stop.clone());
+        let state = AppState::new(
+            monitor,
+            Access::new(config.is_read_only, true),
+            config.leptos,
+            assets,
+            stop.clone(),
+        );
         Self {
             router: router(state),
             stop,

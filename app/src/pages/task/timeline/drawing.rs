@@ -231,6 +231,7 @@ pub(in crate::pages::task) mod tests {
                 exception: None,
                 is_repaired: false,
                 usual_runtime_seconds: None,
+                is_revoked: false,
             },
             args: None,
             kwargs: None,
@@ -250,6 +251,8 @@ pub(in crate::pages::task) mod tests {
             attempts_dropped: 0,
             custom_events: Vec::new(),
             sources: Vec::new(),
+            retry_of: None,
+            retried_as: Vec::new(),
         }
     }
 

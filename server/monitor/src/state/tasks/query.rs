@@ -172,6 +172,7 @@ impl Tasks {
             usual_runtime_seconds: is_running(state)
                 .then(|| self.slow.get(&sequence).copied())
                 .flatten(),
+            is_revoked: false,
         })
     }
 
@@ -222,6 +223,8 @@ impl Tasks {
                 .filter(|(place, _)| segment.sources[at] & (1 << place) != 0)
                 .map(|(_, source)| *source)
                 .collect(),
+            retry_of: None,
+            retried_as: Vec::new(),
             summary,
         }
     }

@@ -44,7 +44,7 @@ const FULL: [&str; 8] = [
 
 /// Asks workers and hands their answers to the state.
 #[derive(Clone, Debug)]
-pub(crate) struct Control {
+pub(crate) struct Inspector {
     pub(crate) pidbox: Pidbox,
     pub(crate) intake: Intake,
     pub(crate) reader: StateReader,
@@ -54,7 +54,7 @@ pub(crate) struct Control {
     pub(crate) repairs: mpsc::UnboundedSender<Errands>,
 }
 
-impl Control {
+impl Inspector {
     /// Runs errands and asks regularly, until cancelled.
     pub(crate) async fn run(
         self,

@@ -1,0 +1,55 @@
+//! Acting, and asking what an act would do. Every act goes through the
+//! engine's one door, which knows who may do what.
+
+use super::FetchError;
+use leptos::{
+    prelude::server,
+    server_fn::codec::{GetUrl, Json},
+};
+use model::{
+    BulkCount, BulkId, BulkProgress, BulkTarget, Command, Outcome, QueueName, QueuePeek, RetryPlan,
+    TaskId,
+};
+
+#[cfg(feature = "ssr")]
+use super::{caller, failed, monitor};
+
+/// Most results of a bulk that a page shows.
+#[cfg(feature = "ssr")]
+const SHOWN_RESULTS: usize = 100;
+
+/// Does what the user asks for.
+#[server(name = AskCommand, prefix = "/api/ui", endpoint = "command", input = Json, output = Json)]
+pub async fn run_command(command: Command) -> Result<Outcome, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    let caller = caller().map_err(failed)?;
+    monitor.run(&caller, command).await.map_err(failed)
+}
+
+/// Tells how a task can be sent once more.
+#[server(name = AskRetryPlan, prefix = "/api/ui", endpoint = "retry-plan", input = GetUrl, output = Json)]
+pub async fn retry_plan(task: TaskId) -> Result<RetryPlan, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    monitor.retry_plan(&task).await.map_err(failed)
+}
+
+/// Counts what each act on many tasks would apply to.
+#[server(name = AskBulkCount, prefix = "/api/ui", endpoint = "bulk-count", input = Json, output = Json)]
+pub async fn bulk_count(tasks: BulkTarget) -> Result<BulkCount, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    monitor.bulk_count(&tasks).map_err(failed)
+}
+
+/// Tells how far a bulk is; `None` if it is not known any more.
+#[server(name = AskBulkProgress, prefix = "/api/ui", endpoint = "bulk", input = GetUrl, output = Json)]
+pub async fn bulk_progress(bulk: BulkId) -> Result<Option<BulkProgress>, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    Ok(monitor.bulk(bulk, SHOWN_RESULTS))
+}
+
+/// Looks at messages that wait in a queue.
+#[server(name = AskPeek, prefix = "/api/ui", endpoint = "peek", input = GetUrl, output = Json)]
+pub async fn peek(queue: QueueName, offset: u64, limit: u64) -> Result<QueuePeek, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    monitor.peek(&queue, offset, limit).await.map_err(failed)
+}

@@ -1,0 +1,10 @@
+//! Revoking and terminating tasks.
+
+use super::{Control, not_there};
+use model::{Command, Outcome, WireError};
+
+impl Control {
+    pub(super) async fn run_on_tasks(&self, command: Command) -> Result<Outcome, WireError> {
+        Err(not_there(command.kind().as_str()))
+    }
+}
