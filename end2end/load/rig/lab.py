@@ -25,8 +25,6 @@ MAKING_SECONDS = 30e-6
 POLL_SECONDS = 0.01
 # If nothing more was applied for so long, nothing more will come.
 STALL_SECONDS = 3.0
-# Some heartbeats, so that a dashboard can compare what workers counted with what it saw.
-LEDGER_SECONDS = 9.0
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from supervisor.process import die_with_parent
 
 from rig.clock import cpu_seconds, memory_bytes, reset_peak
 from rig.http import Browser
-from rig.lab import LEDGER_SECONDS, Lab, Made, Options, laboratory, load_average, watched
+from rig.lab import Lab, Made, Options, laboratory, load_average, watched
 from rig.processes import Dashboard
 from rig.report import MEGABYTE, table
 from rig.sender import send_all
-from scenarios.loss import told
+from scenarios.loss import told, wait_for_ledger
 
 # The last heartbeats before a burst are applied by then.
 BEFORE_SECONDS = 0.3
@@ -85,7 +85,7 @@ def one(lab: Lab, dashboard: Dashboard, browser: Browser, events: int) -> dict[s
 def summary(lab: Lab, browser: Browser, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """All bursts together, and whether what is missing is what the dashboard says."""
     if any(run["lost"] for run in runs):
-        time.sleep(LEDGER_SECONDS)
+        wait_for_ledger(browser)
     return {
         "runs": len(runs),
         "runs_without_loss": sum(run["lost"] == 0 for run in runs),

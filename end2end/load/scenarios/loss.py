@@ -4,10 +4,14 @@ import re
 import time
 from typing import Any
 
+from flood.cluster import HEARTBEAT_SECONDS
 from rig.http import Browser
 from rig.lab import Lab
 
 REST_SECONDS = 2.0
+# A ledger that three heartbeats have not changed is settled; a worker that fell silent takes longest.
+SETTLED_SECONDS = 3 * HEARTBEAT_SECONDS
+LONGEST_SECONDS = 30.0
 STARTED = re.compile(r'^flower_events_total\{[^\n]*type="task-started"[^\n]*\} (\S+)$', re.MULTILINE)
 
 
@@ -34,6 +38,17 @@ def told(lab: Lab, browser: Browser) -> dict[str, Any]:
         "gaps_told": int(metrics["celeriac_gaps_total"]),
         "is_exact": lost == 0 or lost_starts == missed,
     }
+
+
+def wait_for_ledger(browser: Browser) -> None:
+    """Wait, while heartbeats come, until what the dashboard says of loss no longer changes."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    last, since = None, time.monotonic()
+    while (now := time.monotonic()) < deadline and now - since < SETTLED_SECONDS:
+        missed = browser.metrics().get("celeriac_missed_tasks_total")
+        if missed != last:
+            last, since = missed, now
+        time.sleep(0.1)
 
 
 def at_rest(lab: Lab, browser: Browser) -> dict[str, Any]:

@@ -39,14 +39,6 @@ pub(crate) fn run(
         if batch.is_closed {
             return;
         }
-        if batch.dropped > 0 {
-            tracing::warn!(
-                messages = batch.dropped,
-                "dropped messages: events came faster than they could be applied"
-            );
-            writer.write().count_dropped(batch.dropped, clock::now());
-            is_dirty = true;
-        }
         if let Some(chunk) = batch.chunk {
             let mut messages = chunk.messages().peekable();
             while messages.peek().is_some() {
@@ -67,6 +59,14 @@ pub(crate) fn run(
             }
             drop(messages);
             intake.recycle(chunk);
+            is_dirty = true;
+        }
+        if batch.dropped > 0 {
+            tracing::warn!(
+                messages = batch.dropped,
+                "dropped messages: events came faster than they could be applied"
+            );
+            writer.write().count_dropped(batch.dropped, clock::now());
             is_dirty = true;
         }
         for input in batch.inputs {

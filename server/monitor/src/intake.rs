@@ -95,9 +95,9 @@ fn is_json(body: &[u8]) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) chunk: Option<Chunk>,
-    pub(crate) inputs: Vec<Input>,
-    /// Messages dropped since the batch before.
+    /// Messages dropped between the chunk and the next one.
     pub(crate) dropped: u64,
+    pub(crate) inputs: Vec<Input>,
     pub(crate) is_closed: bool,
     /// To be told when this batch is applied.
     pub(crate) drained: Vec<oneshot::Sender<()>>,
@@ -113,7 +113,8 @@ struct Inner {
     taken: u64,
     /// What is no event, behind the number of chunks that go before it.
     inputs: VecDeque<(u64, Input)>,
-    dropped: u64,
+    /// How many messages were dropped, likewise.
+    dropped: VecDeque<(u64, u64)>,
     is_closed: bool,
     /// Who waits for what is queued now to be applied, likewise.
     drained: VecDeque<(u64, oneshot::Sender<()>)>,
@@ -126,6 +127,34 @@ impl Inner {
             bytes.clear();
             self.spare.push(bytes);
         }
+    }
+
+    /// Notes dropped messages at their place among the others: what workers
+    /// counted before it is missing for no reason, what they count after it for this one.
+    fn drop_messages(&mut self, count: u64) {
+        let queued = self.queued;
+        match self.dropped.back_mut() {
+            Some((before, sum)) if *before == queued => *sum += count,
+            _ => self.dropped.push_back((queued, count)),
+        }
+    }
+
+    /// Tells whether something that is no chunk comes before the next one.
+    fn has_overdue(&self) -> bool {
+        let input = self.inputs.front().map(|(before, _)| *before);
+        let dropped = self.dropped.front().map(|(before, _)| *before);
+        [input, dropped]
+            .iter()
+            .flatten()
+            .any(|before| *before <= self.taken)
+    }
+
+    /// Tells whether something that is no chunk came after the last one, so
+    /// that nothing may be put to that.
+    fn is_last_closed(&self) -> bool {
+        let input = self.inputs.back().map(|(before, _)| *before);
+        let dropped = self.dropped.back().map(|(before, _)| *before);
+        input.max(dropped) >= Some(self.queued)
     }
 }
 
@@ -169,18 +198,13 @@ impl Intake {
             return;
         }
         if inner.bytes + size > self.max_bytes {
-            inner.dropped += chunk.count;
+            inner.drop_messages(chunk.count);
             inner.keep_spare(chunk.bytes);
             return;
         }
         let was_empty = inner.chunks.is_empty();
         inner.bytes += size;
-        let queued = inner.queued;
-        // What came after an input must not be applied before it.
-        let is_open = inner
-            .inputs
-            .back()
-            .is_none_or(|(before, _)| *before < queued);
+        let is_open = !inner.is_last_closed();
         match inner.chunks.back_mut() {
             // Few messages at a time would waste a chunk each.
             Some(last) if is_open && last.bytes.len() + size <= CHUNK_BYTES => {
@@ -202,7 +226,7 @@ impl Intake {
     /// Counts messages that were not even taken.
     pub(crate) fn count_dropped(&self, messages: u64) {
         let (inner, wake) = &*self.shared;
-        inner.lock().dropped += messages;
+        inner.lock().drop_messages(messages);
         wake.notify_one();
     }
 
@@ -237,8 +261,8 @@ impl Intake {
         wake.notify_all();
     }
 
-    /// Takes the oldest chunk and the inputs that came before the next one,
-    /// waiting for them until `deadline`.
+    /// Takes the oldest chunk and what came between it and the next one, or
+    /// what comes before any chunk, waiting for it until `deadline`.
     ///
     /// Connection news must not overtake the events that came before it, nor
     /// wait for those that came after it: a flood may never end.
@@ -247,7 +271,7 @@ impl Intake {
         let mut inner = inner.lock();
         while inner.chunks.is_empty()
             && inner.inputs.is_empty()
-            && inner.dropped == 0
+            && inner.dropped.is_empty()
             && inner.drained.is_empty()
             && !inner.is_closed
         {
@@ -255,20 +279,24 @@ impl Intake {
                 break;
             }
         }
-        let chunk = inner.chunks.pop_front();
+        let chunk = match inner.has_overdue() {
+            true => None,
+            false => inner.chunks.pop_front(),
+        };
         if let Some(chunk) = &chunk {
             inner.bytes = inner.bytes.saturating_sub(chunk.bytes.len());
         }
         inner.taken += u64::from(chunk.is_some());
         let taken = inner.taken;
         let inputs = due(&mut inner.inputs, taken);
+        let dropped = due(&mut inner.dropped, taken).into_iter().sum();
         let drained = due(&mut inner.drained, taken);
         Batch {
-            is_closed: inner.is_closed && chunk.is_none() && inputs.is_empty(),
+            is_closed: inner.is_closed && chunk.is_none() && inputs.is_empty() && dropped == 0,
             chunk,
             inputs,
             drained,
-            dropped: std::mem::take(&mut inner.dropped),
+            dropped,
         }
     }
 
@@ -351,6 +379,30 @@ mod tests {
         assert!(batch.dropped > 0);
         push(&intake, &[0; 1000]);
         assert_eq!(take(&intake).dropped, 0, "there is room again");
+    }
+
+    #[test]
+    fn drops_keep_their_place_among_the_messages() {
+        let intake = Intake::new(CHUNK_BYTES);
+        let fill = |mark: u8| {
+            for _ in 0..100 {
+                push(&intake, &[mark; 1000]);
+            }
+        };
+        fill(1);
+        let first = take(&intake);
+        assert!(first.chunk.is_some() && first.dropped > 0);
+        intake.count_dropped(7);
+        push(&intake, &[2; 1000]);
+        intake.count_dropped(5);
+        push(&intake, &[3; 1000]);
+        let before = take(&intake);
+        assert!(before.chunk.is_none() && before.dropped == 7);
+        let second = take(&intake);
+        assert!(second.chunk.is_some() && second.dropped == 5);
+        let last = take(&intake);
+        assert!(last.chunk.is_some());
+        assert_eq!(last.dropped, 0);
     }
 
     #[test]

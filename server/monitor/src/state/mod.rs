@@ -187,8 +187,6 @@ pub(crate) struct State {
     surveys: Surveys,
     /// When messages were dropped last, until it is repaired.
     last_drop: Option<Timestamp>,
-    /// When workers were last told that messages were lost.
-    last_hole: Option<Timestamp>,
 }
 
 impl State {
@@ -212,7 +210,6 @@ impl State {
             is_repair_due: false,
             surveys: Surveys::default(),
             last_drop: None,
-            last_hole: None,
             limits,
         }
     }
@@ -268,7 +265,7 @@ impl State {
                 now,
             );
             // Among what cannot be read may be starts of tasks.
-            note_hole(&mut self.workers, &mut self.last_hole, now);
+            self.workers.note_hole();
             self.revisions.health = self.revision;
         }
         decoded
@@ -366,7 +363,7 @@ impl State {
             Input::Connected => {
                 self.health.connected(now);
                 self.workers.excuse_silence(now);
-                self.workers.note_hole(now);
+                self.workers.note_hole();
                 self.is_repair_due = true;
                 self.revisions.health = self.revision;
             }
@@ -421,12 +418,13 @@ impl State {
         }
     }
 
-    /// Counts messages that were dropped before they could be applied.
+    /// Counts messages that were dropped between those that were applied and
+    /// those that will be.
     pub(crate) fn count_dropped(&mut self, messages: u64, now: Timestamp) {
         self.revision += 1;
         self.health.dropped(messages, now);
         self.throughput.mark_gap(now);
-        note_hole(&mut self.workers, &mut self.last_hole, now);
+        self.workers.note_hole();
         self.last_drop = Some(now);
         self.revisions.health = self.revision;
     }
@@ -656,14 +654,5 @@ impl State {
             lock_waits: self.lock_waits.clone(),
             text_bytes: self.tasks.text_bytes() as u64,
         }
-    }
-}
-
-/// Notes that messages were lost, in a flood of losses only now and then.
-fn note_hole(workers: &mut Workers, last: &mut Option<Timestamp>, now: Timestamp) {
-    const PAUSE_SECONDS: f64 = 0.1;
-    if last.is_none_or(|last| now.seconds_since(last) >= PAUSE_SECONDS) {
-        *last = Some(now);
-        workers.note_hole(now);
     }
 }

@@ -2,6 +2,7 @@
 
 mod golden;
 mod laws;
+mod losses;
 mod repair;
 mod searches;
 

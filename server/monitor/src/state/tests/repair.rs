@@ -437,7 +437,7 @@ fn starts_missed_in_a_gap_are_counted_marked_and_looked_for() {
         (gap.missed, gap.worker.clone()),
         (Some(7), Some("w@host".into()))
     );
-    assert_eq!((gap.start, gap.end), (at(4.0), Some(at(23.0))));
+    assert_eq!((gap.start, gap.end), (at(4.0), Some(at(21.0))));
     assert_eq!(state.worker_list().rows[0].missed, 7);
     assert_eq!(state.metrics(at(23.0)).missed["w@host"], 7);
     assert!(state.tick(at(23.5)).repair.contains("w@host"));

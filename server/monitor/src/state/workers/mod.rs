@@ -7,7 +7,7 @@ mod read;
 pub(crate) use pass::{Errands, Presence};
 
 use super::{
-    ledger::{Account, Loss},
+    ledger::{Account, Loss, Moment},
     throughput::MinuteCounts,
 };
 use hashbrown::HashMap;
@@ -44,6 +44,8 @@ struct Worker {
     /// Heartbeats in a row that told of accepted tasks while no task event came.
     unheard_beats: u32,
     was_heard: bool,
+    /// Losses of messages noted when its last heartbeat came.
+    holes: u64,
     sends_task_events: Option<bool>,
     trend: MinuteCounts,
     asked_to_send_events: Option<Timestamp>,
@@ -74,6 +76,7 @@ impl Worker {
             events: EventCounts::default(),
             unheard_beats: 0,
             was_heard: false,
+            holes: 0,
             sends_task_events: None,
             trend: MinuteCounts::new(),
             asked_to_send_events: None,
@@ -140,6 +143,8 @@ pub(crate) struct Workers {
     silent_listeners: Option<(u64, Timestamp)>,
     /// Whether a start of a task type was ever heard, by the type's number.
     heard_types: Vec<bool>,
+    /// How many times messages of any worker may have been lost.
+    holes: u64,
 }
 
 impl Workers {
@@ -152,6 +157,7 @@ impl Workers {
             unanswered_pings: 0,
             silent_listeners: None,
             heard_types: Vec::new(),
+            holes: 0,
         }
     }
 
@@ -200,8 +206,9 @@ impl Workers {
     ) -> Option<Loss> {
         let pid = event.pid.unwrap_or(0);
         let is_new = !self.processes.contains_key(&(name, pid));
-        let sent = event.timestamp.unwrap_or(now);
+        let at = Moment::of(event, now);
         let is_online = event.kind == EventKind::WorkerOnline;
+        let holes = self.holes;
         let worker = self.process(name, pid, now);
         worker.last_seen = now;
         if is_new && is_online && event.processed == Some(0) {
@@ -220,15 +227,16 @@ impl Workers {
         if event.active.is_some() {
             worker.active = event.active;
         }
-        let is_successor = event
-            .processed
-            .is_some_and(|processed| worker.account.is_new_process(processed, sent, is_online));
+        let is_successor = event.processed.is_some_and(|processed| {
+            let account = &worker.account;
+            account.is_new_process(processed, at.sent, is_online, holes)
+        });
         if is_successor {
-            worker.succeed(sent);
+            worker.succeed(at.sent);
         }
         let loss = event
             .processed
-            .and_then(|processed| Self::take_processed(worker, processed, sent, now));
+            .and_then(|processed| Self::take_processed(worker, processed, at, holes, now));
         if event.loadavg.is_some() {
             worker.load = event.loadavg;
         }
@@ -252,7 +260,7 @@ impl Workers {
         } else {
             worker.has_heartbeat = true;
             if !is_commanded || worker.last_heartbeat.is_none() {
-                worker.last_heartbeat = Some(sent);
+                worker.last_heartbeat = Some(at.sent);
             }
             if event.kind == EventKind::WorkerHeartbeat {
                 worker.events.heartbeats += 1;
@@ -269,9 +277,15 @@ impl Workers {
     fn take_processed(
         worker: &mut Worker,
         processed: u64,
-        sent: Timestamp,
+        at: Moment,
+        holes: u64,
         now: Timestamp,
     ) -> Option<Loss> {
+        if worker.holes != holes {
+            worker.holes = holes;
+            // That nothing was heard proves nothing for this once.
+            worker.was_heard = true;
+        }
         // Tasks were accepted and not one event of them came: they may be off.
         let has_worked = worker.processed.is_some_and(|before| processed > before);
         if worker.was_heard {
@@ -285,9 +299,9 @@ impl Workers {
         worker.processed = Some(processed);
         worker.was_heard = false;
         if worker.sends_task_events == Some(true) {
-            worker.account.beat(processed, sent, now)
+            worker.account.beat(processed, at, holes, now)
         } else {
-            worker.account.begin(processed, sent, now);
+            worker.account.begin(processed, at, holes, now);
             None
         }
     }
@@ -345,7 +359,7 @@ impl Workers {
             _ => {}
         }
         if is_new_start {
-            worker.account.started();
+            worker.account.started(Moment::of(event, now));
             let task = task as usize;
             if task >= self.heard_types.len() {
                 self.heard_types.resize(task + 1, false);
@@ -355,14 +369,10 @@ impl Workers {
         }
     }
 
-    /// Notes that messages of any worker may have been lost.
-    pub(crate) fn note_hole(&mut self, now: Timestamp) {
-        for worker in self.processes.values_mut() {
-            worker.account.note_hole(now);
-            // That nothing was heard proves nothing for this once.
-            worker.was_heard = true;
-            worker.unheard_beats = 0;
-        }
+    /// Notes that messages of any worker may have been lost, after those that
+    /// were applied and before those that will be.
+    pub(crate) fn note_hole(&mut self) {
+        self.holes += 1;
     }
 
     /// Notes that a worker said that its task events are on; `were_on` tells
@@ -453,8 +463,11 @@ impl Workers {
             return None;
         }
         let heard = &self.heard_types;
-        worker
-            .account
-            .totals(totals, |task| heard.get(task as usize) == Some(&true), now)
+        worker.account.totals(
+            totals,
+            |task| heard.get(task as usize) == Some(&true),
+            self.holes,
+            now,
+        )
     }
 }

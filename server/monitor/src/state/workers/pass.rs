@@ -110,7 +110,7 @@ impl Workers {
             let before = worker.trend.whole().len();
             worker.trend.advance(now);
             changed |= before != worker.trend.whole().len();
-            if let Some(loss) = worker.account.tick(now) {
+            if let Some(loss) = worker.account.tick(self.holes, now) {
                 losses.push((*name, loss));
             }
             if worker.status != WorkerStatus::Online {
