@@ -51,13 +51,13 @@ impl Difference {
     }
 }
 
-pub(crate) const DIFFERENCES: [Difference; 6] = [
+pub(crate) const DIFFERENCES: [Difference; 7] = [
     Difference {
         capture: "",
         field: "runtime",
         theirs: Side::Absent,
         ours: Side::Some,
-        tasks: 36,
+        tasks: 49,
         reason: "only task-succeeded tells a run time; of a task that ended otherwise we show \
                  what lies between its start and its end",
     },
@@ -66,7 +66,7 @@ pub(crate) const DIFFERENCES: [Difference; 6] = [
         field: "state",
         theirs: Side::Is("STARTED"),
         ours: Side::Is("REJECTED"),
-        tasks: 2,
+        tasks: 3,
         reason: "before 5.7 a task that rejects its message for good sends task-rejected alone; \
                  Celery ranks that below STARTED (celery/states.py PRECEDENCE) and so shows \
                  the task running for ever",
@@ -91,11 +91,11 @@ pub(crate) const DIFFERENCES: [Difference; 6] = [
                  what the lost worker said last",
     },
     Difference {
-        capture: "c570.shadow",
+        capture: ".shadow",
         field: "name",
         theirs: Side::Is("lab.add"),
         ours: Side::Is("pretty-name"),
-        tasks: 1,
+        tasks: 2,
         reason: "the name that the sender chose to see comes in task-received; a task-sent that \
                  arrives later does not take it away",
     },
@@ -107,5 +107,13 @@ pub(crate) const DIFFERENCES: [Difference; 6] = [
         tasks: 1,
         reason: "5.7 sends task-failed twice for a hard time limit; the task failed the first \
                  time",
+    },
+    Difference {
+        capture: "c447.revoked",
+        field: "revoked",
+        theirs: Side::Some,
+        ours: Side::Some,
+        tasks: 1,
+        reason: "4.4 tells of a termination twice; the task was revoked the first time",
     },
 ];

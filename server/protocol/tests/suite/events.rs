@@ -199,7 +199,12 @@ fn long_arguments_were_cut_by_the_worker() {
 
 #[test]
 fn a_signal_is_a_number_or_nothing() {
-    for scenario in ["c527.revoked", "c540.revoked", "c570.revoked"] {
+    for scenario in [
+        "c447.revoked",
+        "c527.revoked",
+        "c540.revoked",
+        "c570.revoked",
+    ] {
         let mut revoked = texts(scenario, |event| {
             (event.kind == EventKind::TaskRevoked).then(|| {
                 let signal = owned(&event.signum).unwrap_or_default();
@@ -208,6 +213,8 @@ fn a_signal_is_a_number_or_nothing() {
             })
         });
         revoked.sort();
+        // 4.4 tells some terminations twice, the second time with the signal as text.
+        revoked.dedup();
         assert_eq!(
             revoked,
             [
@@ -240,7 +247,12 @@ fn a_commanded_heartbeat_is_short() {
 
 #[test]
 fn a_new_attempt_is_received_before_the_old_one_is_retried() {
-    for scenario in ["c527.retried", "c540.retried", "c570.retried"] {
+    for scenario in [
+        "c447.retried",
+        "c527.retried",
+        "c540.retried",
+        "c570.retried",
+    ] {
         let mut story: BTreeMap<String, Vec<String>> = BTreeMap::new();
         each_event(scenario, |event| {
             let word = match event.kind {
@@ -332,7 +344,12 @@ fn protocol_1_knows_neither_root_nor_arguments() {
 
 #[test]
 fn custom_events_keep_their_own_json() {
-    for scenario in ["c527.progress", "c540.progress", "c570.progress"] {
+    for scenario in [
+        "c447.progress",
+        "c527.progress",
+        "c540.progress",
+        "c570.progress",
+    ] {
         let steps = texts(scenario, |event| {
             (event.kind == EventKind::TaskCustom).then(|| {
                 assert_eq!(event.type_name, "task-progress");

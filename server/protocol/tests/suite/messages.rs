@@ -47,7 +47,7 @@ fn every_reply_is_read_and_names_its_request() {
             _ => {}
         }
     }
-    assert_eq!(count, 206);
+    assert_eq!(count, 309);
 }
 
 /// Encodes what Celery's own client sent and compares field by field.
@@ -111,7 +111,7 @@ fn our_requests_read_as_celerys_do() {
 
 #[test]
 fn stats_tell_pool_and_size() {
-    for scenario in ["c527.pidbox", "c570.pidbox"] {
+    for scenario in ["c447.pidbox", "c527.pidbox", "c570.pidbox"] {
         let stats = replies(scenario, "stats");
         let (w1, w2) = (&stats["w1@lab"], &stats["w2@lab"]);
         for stats in [w1, w2] {
@@ -129,7 +129,7 @@ fn stats_tell_pool_and_size() {
             assert_eq!(broker.transport.as_deref(), Some("redis"));
             assert_eq!(broker.virtual_host.as_deref(), Some("0"));
             let usage = inspect::stats_resource_usage(stats).unwrap();
-            assert!(usage.max_resident > 40_000 && usage.user_seconds > 0.1);
+            assert!(usage.max_resident > 30_000 && usage.user_seconds > 0.1);
         }
         assert_eq!(inspect::stats_prefetch_count(w1), Some(10));
         assert_eq!(inspect::stats_autoscaler(w1), None);
@@ -143,7 +143,7 @@ fn stats_tell_pool_and_size() {
 
 #[test]
 fn queues_and_task_types_are_listed() {
-    for scenario in ["c527.pidbox", "c570.pidbox"] {
+    for scenario in ["c447.pidbox", "c527.pidbox", "c570.pidbox"] {
         let queues = replies(scenario, "active_queues");
         let names = |worker: &str| -> Vec<String> {
             let names = inspect::queue_names(&queues[worker]);
@@ -165,7 +165,7 @@ fn queues_and_task_types_are_listed() {
 
 #[test]
 fn held_tasks_are_read_in_all_three_states() {
-    for scenario in ["c527.pidbox", "c570.pidbox"] {
+    for scenario in ["c447.pidbox", "c527.pidbox", "c570.pidbox"] {
         let active = inspect::held_tasks(&replies(scenario, "active")["w1@lab"]);
         assert!(!active.is_empty(), "{scenario}");
         for task in &active {
@@ -194,7 +194,7 @@ fn held_tasks_are_read_in_all_three_states() {
 
 #[test]
 fn refusals_and_successes_are_told_apart() {
-    for scenario in ["c527.pidbox", "c570.pidbox"] {
+    for scenario in ["c447.pidbox", "c527.pidbox", "c570.pidbox"] {
         let unknown = replies(scenario, "no_such_command");
         assert_eq!(
             inspect::error(&unknown["w1@lab"]),
@@ -213,7 +213,9 @@ fn refusals_and_successes_are_told_apart() {
 
 /// Returns the elements of the lists of a capture that hold task messages.
 fn waiting(line: &Line) -> Vec<Vec<u8>> {
-    if line.text("type") != "list" || line.text("key").ends_with(".pidbox") {
+    let key = line.text("key");
+    // Before 5.x the parts of an open chord are a list too.
+    if line.text("type") != "list" || key.ends_with(".pidbox") || key.ends_with(".j") {
         return Vec::new();
     }
     let elements = line.fields["payload"].as_array().unwrap();
@@ -396,7 +398,7 @@ fn every_result_is_read_or_named() {
 
 #[test]
 fn an_extended_result_tells_everything() {
-    for scenario in ["c527.ok", "c540.ok", "c570.ok"] {
+    for scenario in ["c447.ok", "c527.ok", "c540.ok", "c570.ok"] {
         let result = result(scenario, |result| result.kwargs.as_deref() != Some("{}"));
         assert_eq!(result.state, TaskState::Success);
         assert_eq!(result.name.unwrap().as_str(), "lab.add");
@@ -415,7 +417,7 @@ fn an_extended_result_tells_everything() {
 
 #[test]
 fn a_failure_tells_exception_and_traceback() {
-    for scenario in ["c527.failed", "c540.failed", "c570.failed"] {
+    for scenario in ["c447.failed", "c527.failed", "c540.failed", "c570.failed"] {
         let result = result(scenario, |result| {
             result.exception.as_deref() == Some("DomainError: boom, {\"code\":42}")
         });

@@ -62,7 +62,7 @@ fn assert_stories(scenario: &str, versions: &[&str], expected: &[&str]) {
     }
 }
 
-const ALL: [&str; 3] = ["c527", "c540", "c570"];
+const ALL: [&str; 4] = ["c447", "c527", "c540", "c570"];
 
 #[test]
 fn a_task_that_succeeds() {
@@ -149,6 +149,9 @@ fn rejected_tasks_run_again_or_fail_as_the_version_has_it() {
         "lab.reject_requeue SUCCESS: 0/1 REJECTED (rejected, back to the queue), 0/2 SUCCESS";
     let old = ["lab.reject REJECTED: 0/1 REJECTED (rejected)", requeued];
     assert_stories("rejected", &["c527", "c540"], &old);
+    // 4.4 told once more of a task that was terminated before.
+    let late = "? REVOKED: 0/1 REVOKED (terminated by signal 15)";
+    assert_stories("rejected", &["c447"], &[old[0], old[1], late]);
     // 5.7 says failed first and rejected after it: the failure stands.
     assert_stories(
         "rejected",
@@ -241,9 +244,9 @@ fn time_limits_and_lost_processes_fail_once() {
         "lab.hard FAILURE: 0/1 FAILURE",
     ];
     // 5.7 reports a hard limit twice.
-    assert_stories("timelimit", &["c527", "c570"], &stories);
+    assert_stories("timelimit", &["c447", "c527", "c570"], &stories);
     let lost = ["lab.die FAILURE: 0/1 FAILURE"];
-    assert_stories("workerlost", &["c527", "c570"], &lost);
+    assert_stories("workerlost", &["c447", "c527", "c570"], &lost);
     let (_, outcomes) = {
         let mut state = replay("c570.timelimit.jsonl");
         let later = messages("c570.timelimit.jsonl")
@@ -263,7 +266,7 @@ fn ids_and_names_need_no_grammar() {
         "lab.add SUCCESS: 0/1 SUCCESS",
         "lab.add SUCCESS: 0/1 SUCCESS",
     ];
-    assert_stories("shadow", &["c527", "c570"], &stories);
+    assert_stories("shadow", &["c447", "c527", "c570"], &stories);
     let state = replay("c570.shadow.jsonl");
     let odd = "custom id with spaces/and:colons".into();
     let task = state.task(&odd).expect("it is found by its odd id");

@@ -2,7 +2,111 @@
 //! module: scenario, `type:count` in order, messages that are lists, longest list.
 
 /// Captures without events are not in the table.
-pub(crate) const EVENTS: [(&str, &str, usize, usize); 66] = [
+pub(crate) const EVENTS: [(&str, &str, usize, usize); 85] = [
+    (
+        "c447.chain",
+        "task-failed:1 task-received:5 task-sent:5 task-started:5 task-succeeded:4 worker-heartbeat:1",
+        13,
+        2,
+    ),
+    (
+        "c447.chord",
+        "task-failed:1 task-received:6 task-sent:6 task-started:6 task-succeeded:5",
+        16,
+        2,
+    ),
+    ("c447.custom_event", "custom-thing:1 task-custom:1", 0, 0),
+    (
+        "c447.eta",
+        "task-received:2 task-sent:2 task-started:2 task-succeeded:2 worker-heartbeat:1",
+        6,
+        1,
+    ),
+    (
+        "c447.failed",
+        "task-failed:4 task-received:3 task-sent:4 task-started:3 worker-heartbeat:1",
+        9,
+        2,
+    ),
+    (
+        "c447.group",
+        "task-received:3 task-sent:3 task-started:3 task-succeeded:3 worker-heartbeat:1",
+        6,
+        2,
+    ),
+    (
+        "c447.noresult",
+        "task-received:1 task-sent:1 task-started:1 task-succeeded:1",
+        3,
+        1,
+    ),
+    (
+        "c447.ok",
+        "task-received:2 task-sent:2 task-started:2 task-succeeded:2",
+        6,
+        1,
+    ),
+    (
+        "c447.progress",
+        "task-progress:3 task-received:2 task-sent:2 task-started:2 task-succeeded:1 worker-heartbeat:1",
+        5,
+        1,
+    ),
+    (
+        "c447.rejected",
+        "task-received:3 task-rejected:2 task-revoked:1 task-sent:2 task-started:3 task-succeeded:1 worker-heartbeat:1",
+        8,
+        2,
+    ),
+    (
+        "c447.replace",
+        "task-received:5 task-sent:5 task-started:5 task-succeeded:4 worker-heartbeat:1",
+        12,
+        2,
+    ),
+    (
+        "c447.retried",
+        "task-failed:2 task-received:7 task-retried:4 task-sent:7 task-started:7 task-succeeded:1 worker-heartbeat:1",
+        21,
+        1,
+    ),
+    (
+        "c447.revoked",
+        "task-received:3 task-revoked:5 task-sent:4 task-started:2 worker-heartbeat:1",
+        8,
+        2,
+    ),
+    (
+        "c447.shadow",
+        "task-received:3 task-sent:3 task-started:3 task-succeeded:3 worker-heartbeat:1",
+        9,
+        1,
+    ),
+    (
+        "c447.timelimit",
+        "task-failed:2 task-received:2 task-sent:2 task-started:2 worker-heartbeat:1",
+        6,
+        1,
+    ),
+    (
+        "c447.unicode",
+        "task-received:5 task-sent:5 task-started:5 task-succeeded:5 worker-heartbeat:1",
+        15,
+        1,
+    ),
+    ("c447.worker_offline", "worker-offline:1", 0, 0),
+    (
+        "c447.worker_online",
+        "worker-heartbeat:2 worker-online:1",
+        0,
+        0,
+    ),
+    (
+        "c447.workerlost",
+        "task-failed:1 task-received:1 task-sent:1 task-started:1 worker-heartbeat:1",
+        3,
+        1,
+    ),
     (
         "c527.bigargs",
         "task-received:7 task-sent:7 task-started:7 task-succeeded:7 worker-heartbeat:1",
