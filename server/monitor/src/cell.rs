@@ -1,13 +1,16 @@
 //! The state behind its lock: one writer by type, any number of readers.
 
-use crate::state::State;
-use model::{SearchExpression, TaskDetail, TaskPage, TaskQuery};
+use crate::state::{State, Sweep, Waiting, metrics::Gathered, repair::OpenTask};
+use model::{SearchExpression, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp, WorkerName};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
-/// Whole tasks copied under one lock.
-const DETAILS_AT_ONCE: usize = 128;
+/// Whole tasks, with all their texts, copied under one lock.
+const DETAILS_AT_ONCE: usize = 32;
+
+/// Rows of tasks copied under one lock.
+const ROWS_AT_ONCE: usize = 100;
 
 /// The right to change the state. There is one, and the aggregator has it.
 #[derive(Debug)]
@@ -73,7 +76,38 @@ impl StateReader {
         let mut scan = self.read().scan(query, search, query.limit as usize);
         while self.read().step(&mut scan) {}
         let found = scan.finish();
-        self.read().page_of(&found)
+        let mut page = self.read().page_of(&found);
+        for part in found.window.chunks(ROWS_AT_ONCE) {
+            page.rows.extend(self.read().task_rows(part));
+        }
+        page
+    }
+
+    /// Returns the tasks that these workers hold or run, as far as is known.
+    pub(crate) fn open_tasks_of(&self, workers: &BTreeSet<WorkerName>) -> Vec<OpenTask> {
+        let numbers = self.read().worker_numbers(workers);
+        let is_wanted = |worker: u32| numbers.contains(&worker);
+        let (mut sweep, mut found) = (Sweep::new(), Vec::new());
+        while self.read().sweep(&mut sweep, is_wanted, &mut found) {}
+        found
+    }
+
+    /// Returns the tasks that no worker has told of and nothing was heard of
+    /// since `limit`, at most `most`.
+    pub(crate) fn waiting_tasks(&self, most: usize, limit: Timestamp) -> Vec<TaskId> {
+        let (mut sweep, mut found) = (Sweep::new(), Vec::new());
+        while self
+            .read()
+            .sweep_pending(&mut sweep, most, limit, &mut found)
+        {}
+        found
+    }
+
+    /// Copies what `/metrics` shows.
+    pub(crate) fn gather(&self, now: Timestamp) -> Gathered {
+        let mut waiting = Waiting::new();
+        while self.read().count_waiting(&mut waiting) {}
+        self.read().gather(waiting, now)
     }
 
     /// Returns whole tasks in order, without their children.

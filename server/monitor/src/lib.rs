@@ -347,9 +347,8 @@ impl Monitor {
 
     /// Returns everything `/metrics` shows.
     pub fn metrics(&self) -> Metrics {
-        let mut metrics = self.inner.reader.read().metrics(clock::now());
-        metrics.announcements_dropped_total = self.inner.announcements.dropped();
-        metrics
+        let gathered = self.inner.reader.gather(clock::now());
+        gathered.into_metrics(self.inner.announcements.dropped())
     }
 
     pub(crate) fn watched(&self) -> &Watched {

@@ -14,7 +14,7 @@ pub(crate) use view::Views;
 pub(crate) use watched::Watched;
 
 use crate::{Monitor, clock, state::State};
-use model::{Frame, Snapshot, Timestamp, Topic, View, WireError};
+use model::{Frame, SearchExpression, Snapshot, Timestamp, Topic, View, WireError};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use view::{Numbered, Picture};
@@ -81,7 +81,11 @@ impl Monitor {
                     view: View::Tasks(self.reader().task_page(query, &search)),
                 }
             }
-            Topic::Overview => self.picture(|s, now| View::Overview(Box::new(s.overview(now)))),
+            Topic::Overview => {
+                let query = State::newest_failures();
+                let failures = self.reader().task_page(&query, &SearchExpression::All).rows;
+                self.picture(|s, now| View::Overview(Box::new(s.overview(failures, now))))
+            }
             Topic::Task(id) => self.picture(|s, _| View::Task(s.task(id).map(Box::new))),
             Topic::Workers => self.picture(|s, _| View::Workers(s.worker_list())),
             Topic::Worker(name) => {

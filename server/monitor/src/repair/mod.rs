@@ -314,9 +314,9 @@ impl Repairer {
         messages: Option<&Messages>,
         asked: Timestamp,
     ) -> Vec<TaskId> {
-        let state = self.reader.read();
         let limit = asked.plus_seconds(-FRESH_SECONDS);
-        let mut missing: Vec<TaskId> = state
+        let mut missing: Vec<TaskId> = self
+            .reader
             .open_tasks_of(&holdings.answered)
             .into_iter()
             .filter(|task| task.heard < limit && !holdings.held.contains(&task.id))
@@ -329,7 +329,7 @@ impl Repairer {
                 .map(|(_, message)| &message.id)
                 .chain(messages.unacked.iter().map(|message| &message.id))
                 .collect();
-            let waiting = state.waiting_tasks(MAX_WAITING, limit);
+            let waiting = self.reader.waiting_tasks(MAX_WAITING, limit);
             missing.extend(
                 waiting
                     .into_iter()

@@ -12,6 +12,20 @@ const LIMIT: usize = 200_000;
 
 const OVERFLOW: &str = "(too many names)";
 
+/// The texts of a table.
+#[derive(Debug)]
+pub(crate) struct Texts(Vec<Arc<str>>);
+
+impl Texts {
+    /// Returns the text of a number; empty for [`NONE`].
+    pub(crate) fn text(&self, id: u32) -> String {
+        self.0
+            .get(id as usize)
+            .map(|text| text.to_string())
+            .unwrap_or_default()
+    }
+}
+
 /// A table of texts. Numbers start at 1 and are never given back.
 #[derive(Debug)]
 pub(crate) struct Interner {
@@ -63,6 +77,11 @@ impl Interner {
     /// Returns how many numbers there are, [`NONE`] included.
     pub(crate) fn len(&self) -> usize {
         self.texts.len()
+    }
+
+    /// Returns the texts alone, which then are free of the state.
+    pub(crate) fn copy(&self) -> Texts {
+        Texts(self.texts.clone())
     }
 
     /// Returns every text.

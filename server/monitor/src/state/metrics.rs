@@ -1,6 +1,6 @@
 //! Counters behind `/metrics`, under the names that Flower gave them.
 
-use super::{Names, tasks::Ended};
+use super::{Names, intern::Texts, tasks::Ended};
 use hashbrown::HashMap;
 use model::{QueueList, WorkerSummary};
 use std::collections::BTreeMap;
@@ -98,8 +98,82 @@ pub struct Metrics {
     pub text_bytes: u64,
 }
 
+/// The texts of numbers, without the state.
+#[derive(Debug)]
+pub(crate) struct Labels {
+    workers: Texts,
+    tasks: Texts,
+    events: Texts,
+}
+
+impl Labels {
+    pub(crate) fn of(names: &Names) -> Self {
+        Self {
+            workers: names.workers.copy(),
+            tasks: names.tasks.copy(),
+            events: names.events.copy(),
+        }
+    }
+}
+
+/// What `/metrics` shows, as it is copied out of the state; to name and to sort
+/// it takes longer than the state may be locked.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) labels: Labels,
+    pub(crate) counters: Counters,
+    pub(crate) waiting: HashMap<(u32, u32), u64>,
+    pub(crate) missed: HashMap<u32, u64>,
+    pub(crate) workers: Vec<WorkerSummary>,
+    pub(crate) queues: QueueList,
+    pub(crate) pulse: model::Pulse,
+    pub(crate) gaps_total: BTreeMap<&'static str, u64>,
+    pub(crate) tasks_stored: u64,
+    pub(crate) tasks_evicted_total: u64,
+    pub(crate) running_tasks_evicted_total: u64,
+    pub(crate) lock_waits: LockWaits,
+    pub(crate) text_bytes: u64,
+}
+
+impl Gathered {
+    /// Names and sorts.
+    pub(crate) fn into_metrics(self, announcements_dropped_total: u64) -> Metrics {
+        let labels = &self.labels;
+        let mut prefetched: Vec<(String, String, u64)> = self
+            .waiting
+            .iter()
+            .map(|((worker, task), count)| {
+                let (worker, task) = (labels.workers.text(*worker), labels.tasks.text(*task));
+                (worker, task, *count)
+            })
+            .collect();
+        prefetched.sort();
+        Metrics {
+            events: self.counters.events(labels),
+            runtimes: self.counters.runtimes(labels),
+            prefetch_time: self.counters.prefetch_time(labels),
+            prefetched,
+            missed: self
+                .missed
+                .iter()
+                .map(|(worker, count)| (labels.workers.text(*worker), *count))
+                .collect(),
+            workers: self.workers,
+            queues: self.queues,
+            pulse: self.pulse,
+            gaps_total: self.gaps_total,
+            announcements_dropped_total,
+            tasks_stored: self.tasks_stored,
+            tasks_evicted_total: self.tasks_evicted_total,
+            running_tasks_evicted_total: self.running_tasks_evicted_total,
+            lock_waits: self.lock_waits,
+            text_bytes: self.text_bytes,
+        }
+    }
+}
+
 /// The counters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     events: HashMap<(u32, u32, u32), u64>,
     runtimes: HashMap<(u32, u32), ([u64; 15], f64)>,
@@ -144,14 +218,14 @@ impl Counters {
         *sum += runtime;
     }
 
-    pub(crate) fn events(&self, names: &Names) -> Vec<EventCount> {
+    pub(crate) fn events(&self, labels: &Labels) -> Vec<EventCount> {
         let mut rows: Vec<EventCount> = self
             .events
             .iter()
             .map(|((worker, kind, task), count)| EventCount {
-                worker: text(names.workers.text(*worker)),
-                kind: text(names.events.text(*kind)),
-                task: text(names.tasks.text(*task)),
+                worker: labels.workers.text(*worker),
+                kind: labels.events.text(*kind),
+                task: labels.tasks.text(*task),
                 count: *count,
             })
             .collect();
@@ -159,14 +233,14 @@ impl Counters {
         rows
     }
 
-    pub(crate) fn runtimes(&self, names: &Names) -> Vec<RuntimeHistogram> {
+    pub(crate) fn runtimes(&self, labels: &Labels) -> Vec<RuntimeHistogram> {
         let mut rows: Vec<RuntimeHistogram> = self
             .runtimes
             .iter()
             .map(
                 |((worker, task), (buckets, sum_seconds))| RuntimeHistogram {
-                    worker: text(names.workers.text(*worker)),
-                    task: text(names.tasks.text(*task)),
+                    worker: labels.workers.text(*worker),
+                    task: labels.tasks.text(*task),
                     buckets: *buckets,
                     sum_seconds: *sum_seconds,
                 },
@@ -176,14 +250,14 @@ impl Counters {
         rows
     }
 
-    pub(crate) fn prefetch_time(&self, names: &Names) -> Vec<(String, String, f64)> {
+    pub(crate) fn prefetch_time(&self, labels: &Labels) -> Vec<(String, String, f64)> {
         let mut rows: Vec<_> = self
             .prefetch
             .iter()
             .map(|((worker, task), seconds)| {
                 (
-                    text(names.workers.text(*worker)),
-                    text(names.tasks.text(*task)),
+                    labels.workers.text(*worker),
+                    labels.tasks.text(*task),
                     *seconds,
                 )
             })

@@ -8,6 +8,7 @@ mod ledger;
 pub(crate) mod metrics;
 mod overview;
 pub(crate) mod queues;
+mod read;
 pub(crate) mod repair;
 pub(crate) mod tasks;
 mod throughput;
@@ -21,16 +22,13 @@ use hashbrown::HashMap;
 use health::Health;
 use intern::Interner;
 use ledger::Loss;
-use metrics::{Counters, LockWaits, Metrics};
-use model::{
-    Inspection, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
-    TaskQuery, TaskState, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
-};
+use metrics::{Counters, LockWaits};
+use model::{Inspection, TaskId, Timestamp, WorkerName};
 use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{Queues, Reading};
 use repair::Surveys;
 use std::collections::BTreeSet;
-pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan};
+pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
 use tasks::{Tasks, repair::Fact};
 use throughput::Throughput;
 use workers::{Errands, Workers};
@@ -476,183 +474,5 @@ impl State {
         }
         self.last_tick = now;
         errands
-    }
-
-    // === Reading ===
-
-    pub(crate) fn pulse(&self, now: Timestamp) -> Pulse {
-        let (workers_online, workers_total) = self.workers.counts();
-        Pulse {
-            now,
-            broker_url: self.limits.broker_url.clone(),
-            broker: self.health.broker.clone(),
-            events_per_second: self.events_per_second,
-            events_total: self.health.events_total,
-            dropped_total: self.health.dropped_total,
-            undecodable_total: self.health.undecodable_total,
-            missed_total: self.health.missed_total(),
-            gaps: self.health.shown_gaps(),
-            failures: self.tasks.count(tasks::code::FAILURE),
-            workers_online,
-            workers_total,
-            queued: self.queues.ready(),
-            version: self.limits.version.clone(),
-        }
-    }
-
-    pub(crate) fn task_page(&self, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
-        self.tasks.page(&self.names, query, search)
-    }
-
-    /// Begins a query that is answered one segment at a time.
-    pub(crate) fn scan(&self, query: &TaskQuery, search: &SearchExpression, limit: usize) -> Scan {
-        Scan::new(&self.tasks, &self.names, query, search, limit)
-    }
-
-    /// Goes on with a query; `false` if nothing is left to go through.
-    pub(crate) fn step(&self, scan: &mut Scan) -> bool {
-        scan.step(&self.tasks, &self.names)
-    }
-
-    /// Goes on with a census; `false` if nothing is left to go through.
-    pub(crate) fn count(&self, census: &mut Census) -> bool {
-        census.step(&self.tasks, &self.names)
-    }
-
-    /// Ends a census: the names that pass the test and have tasks.
-    pub(crate) fn counted(
-        &self,
-        census: Census,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> Vec<(String, u64)> {
-        census.into_names(&self.names, is_wanted)
-    }
-
-    /// Goes on with collecting texts; `false` if there are enough.
-    pub(crate) fn sample(&self, samples: &mut Samples) -> bool {
-        samples.step(&self.tasks)
-    }
-
-    /// Returns how many tasks are in each state; Celery's own are always there.
-    pub(crate) fn states(&self) -> Vec<(TaskState, u64)> {
-        self.tasks.states()
-    }
-
-    /// Returns the page of what a query found.
-    pub(crate) fn page_of(&self, found: &Found) -> TaskPage {
-        found.page(&self.tasks, &self.names)
-    }
-
-    /// Returns the tasks with these sequence numbers, without children; those
-    /// that are gone by now are left out.
-    pub(crate) fn task_details(&self, window: &[u64]) -> Vec<TaskDetail> {
-        window
-            .iter()
-            .filter_map(|sequence| self.tasks.detail_at(&self.names, *sequence, false))
-            .collect()
-    }
-
-    pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {
-        self.tasks.detail(&self.names, id)
-    }
-
-    pub(crate) fn task_types(&self) -> Vec<TaskName> {
-        let mut types: Vec<TaskName> = self
-            .names
-            .tasks
-            .texts()
-            .map(|name| TaskName::new(name.clone()))
-            .collect();
-        types.sort();
-        types
-    }
-
-    pub(crate) fn undecodable(&self) -> UndecodableList {
-        self.health.undecodable_list()
-    }
-
-    pub(crate) fn worker_list(&self) -> WorkerList {
-        WorkerList {
-            rows: self.workers.list(&self.names),
-            unanswered_pings: self.workers.unanswered_pings,
-        }
-    }
-
-    pub(crate) fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
-        self.workers.detail(&self.names, name)
-    }
-
-    /// Returns how many processes of a worker's name are there.
-    pub(crate) fn namesakes(&self, name: &WorkerName) -> usize {
-        self.workers.namesakes(&self.names, name)
-    }
-
-    pub(crate) fn online_workers(&self) -> Vec<WorkerName> {
-        self.workers.online(&self.names)
-    }
-
-    pub(crate) fn queue_list(&self) -> QueueList {
-        let consumers = self.workers.consumers(&self.names);
-        let are_known = self.workers.knows_all_queues();
-        self.queues
-            .list(&self.names, &consumers, are_known, &self.queue_rates)
-    }
-
-    /// Returns the names of queues that only events and workers tell of.
-    pub(crate) fn queues_heard_of(&self) -> Vec<model::QueueName> {
-        let mut queues: Vec<model::QueueName> = self
-            .workers
-            .consumers(&self.names)
-            .into_keys()
-            .chain(
-                self.names
-                    .queues
-                    .texts()
-                    .map(|name| model::QueueName::new(name.clone())),
-            )
-            .collect();
-        queues.sort();
-        queues.dedup();
-        queues
-    }
-
-    pub(crate) fn metrics(&self, now: Timestamp) -> Metrics {
-        let mut prefetched: HashMap<(u32, u32), u64> = HashMap::new();
-        for series in self.tasks.prefetched() {
-            *prefetched.entry(series).or_default() += 1;
-        }
-        let mut prefetched: Vec<(String, String, u64)> = prefetched
-            .into_iter()
-            .map(|((worker, task), count)| {
-                (
-                    metrics::text(self.names.workers.text(worker)),
-                    metrics::text(self.names.tasks.text(task)),
-                    count,
-                )
-            })
-            .collect();
-        prefetched.sort();
-        let (evicted, evicted_running) = self.tasks.evicted();
-        Metrics {
-            events: self.counters.events(&self.names),
-            runtimes: self.counters.runtimes(&self.names),
-            prefetch_time: self.counters.prefetch_time(&self.names),
-            prefetched,
-            workers: self.workers.list(&self.names),
-            queues: self.queue_list(),
-            pulse: self.pulse(now),
-            gaps_total: self.health.gaps_total.clone(),
-            missed: self
-                .missed_by_worker
-                .iter()
-                .map(|(worker, count)| (metrics::text(self.names.workers.text(*worker)), *count))
-                .collect(),
-            announcements_dropped_total: 0,
-            tasks_stored: self.tasks.len() as u64,
-            tasks_evicted_total: evicted,
-            running_tasks_evicted_total: evicted_running,
-            lock_waits: self.lock_waits.clone(),
-            text_bytes: self.tasks.text_bytes() as u64,
-        }
     }
 }

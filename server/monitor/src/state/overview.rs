@@ -1,9 +1,9 @@
 //! The first screen's figures and warnings.
 
-use super::{State, metrics, tasks};
+use super::{State, metrics, tasks, throughput::TypeFigures};
 use model::{
-    Attention, GapCause, Overview, SearchExpression, Severity, TaskName, TaskQuery, TaskSort,
-    TaskState, Timestamp, TypeSummary, WorkerName, WorkerStatus,
+    Attention, GapCause, Overview, Severity, TaskName, TaskQuery, TaskSort, TaskState, TaskSummary,
+    Timestamp, TypeSummary, WorkerName, WorkerStatus,
 };
 use std::collections::BTreeMap;
 
@@ -15,8 +15,19 @@ const FAILING_SHARE: f64 = 0.2;
 const FAILING_COUNT: u64 = 5;
 
 impl State {
-    /// Returns the first screen.
-    pub(crate) fn overview(&self, now: Timestamp) -> Overview {
+    /// Returns what finds the newest failures, for the first screen.
+    pub(crate) fn newest_failures() -> TaskQuery {
+        TaskQuery {
+            states: vec![TaskState::Failure],
+            sort: TaskSort::Finished,
+            limit: ROWS,
+            ..TaskQuery::default()
+        }
+    }
+
+    /// Returns the first screen with these newest failures: finding them takes
+    /// longer than the state may be locked.
+    pub(crate) fn overview(&self, failures: Vec<TaskSummary>, now: Timestamp) -> Overview {
         let (runtime_p95, wait_p95) = self.throughput.p95();
         let (runtime_trend, wait_trend) = self.throughput.p95_trends();
         let (outcomes_start, outcomes) = self.throughput.outcomes();
@@ -45,12 +56,6 @@ impl State {
                 .then_with(|| a.name.cmp(&b.name))
         });
         types.truncate(ROWS as usize);
-        let failures = TaskQuery {
-            states: vec![TaskState::Failure],
-            sort: TaskSort::Finished,
-            limit: ROWS,
-            ..TaskQuery::default()
-        };
         Overview {
             finished_per_second: self.throughput.finished_per_second(now),
             failed_share: self.throughput.failed_share(),
@@ -66,20 +71,17 @@ impl State {
             runtime_trend,
             wait_trend,
             queued_trend: self.queues.ready_trend(),
-            attention: self.attention(now),
-            failures: self
-                .tasks
-                .page(&self.names, &failures, &SearchExpression::All)
-                .rows,
+            attention: self.attention(&figures, now),
+            failures,
             busiest,
             slowest: types,
         }
     }
 
     /// Returns what needs a person, worst first.
-    fn attention(&self, now: Timestamp) -> Vec<Attention> {
+    fn attention(&self, types: &[TypeFigures], now: Timestamp) -> Vec<Attention> {
         let mut list = Vec::new();
-        self.failing_types(now, &mut list);
+        self.failing_types(types, &mut list);
         self.silent_workers(now, &mut list);
         self.unconsumed_queues(&mut list);
         self.unseen_tasks(now, &mut list);
@@ -181,11 +183,9 @@ impl State {
         });
     }
 
-    fn failing_types(&self, now: Timestamp, list: &mut Vec<Attention>) {
-        let mut failing: Vec<_> = self
-            .throughput
-            .types(now)
-            .into_iter()
+    fn failing_types(&self, types: &[TypeFigures], list: &mut Vec<Attention>) {
+        let mut failing: Vec<_> = types
+            .iter()
             .filter(|f| {
                 f.failed >= FAILING_COUNT && f.failed as f64 >= FAILING_SHARE * f.finished as f64
             })

@@ -181,37 +181,4 @@ impl State {
             self.revisions.tasks = self.revision;
         }
     }
-
-    /// Returns the tasks that these workers hold or run, as far as is known.
-    pub(crate) fn open_tasks_of(&self, workers: &BTreeSet<WorkerName>) -> Vec<OpenTask> {
-        let numbers: BTreeSet<u32> = workers
-            .iter()
-            .filter_map(|name| self.names.workers.find(name.as_str()))
-            .collect();
-        let mut open = Vec::new();
-        self.tasks.for_each_open(|task| {
-            if numbers.contains(&task.worker)
-                && let Some(id) = self.tasks.id_of(task.sequence)
-            {
-                open.push(OpenTask {
-                    id,
-                    heard: Timestamp(task.heard),
-                });
-            }
-        });
-        open
-    }
-
-    /// Returns the tasks that no worker has told of and nothing was heard of
-    /// since `limit`, at most `most`.
-    pub(crate) fn waiting_tasks(&self, most: usize, limit: Timestamp) -> Vec<TaskId> {
-        self.tasks.waiting(most, limit)
-    }
-
-    /// Tells which of these tasks have not ended, as far as is known, or are not known at all.
-    pub(crate) fn unsettled(&self, ids: &[TaskId]) -> Vec<bool> {
-        ids.iter()
-            .map(|id| self.tasks.has_ended(id.as_str()) != Some(true))
-            .collect()
-    }
 }

@@ -17,8 +17,9 @@ mod survey;
 mod text;
 
 pub(crate) use apply::Ended;
+pub(crate) use open::Sweep;
 pub(crate) use scan::{Found, Scan};
-pub(crate) use survey::{Census, Column, Sample, Samples};
+pub(crate) use survey::{Census, Column, Sample, Samples, Waiting};
 
 use super::intern::Interner;
 use foldhash::fast::RandomState;

@@ -21,46 +21,9 @@ pub(crate) struct Open {
 impl Tasks {
     /// Calls `visit` for every task that a worker holds or runs.
     pub(crate) fn for_each_open(&self, mut visit: impl FnMut(Open)) {
-        let is_held = |state: u8| matches!(state, code::RECEIVED | code::RETRY);
         for segment in &self.segments {
-            let open: u32 = (0..=u8::MAX)
-                .filter(|state| is_running(*state) || is_held(*state))
-                .map(|state| segment.counts[usize::from(state)])
-                .sum();
-            if open == 0 {
-                continue;
-            }
-            for at in 0..segment.len() {
-                let state = segment.state[at];
-                let is_open = is_running(state)
-                    || (is_held(state)
-                        && segment.finished[at] == NO_TIME
-                        && segment.worker[at] != 0);
-                if is_open {
-                    visit(open_at(segment, at, is_running(state)));
-                }
-            }
+            for_each_open(segment, &mut visit);
         }
-    }
-
-    /// Returns the ids of tasks that no worker has told of and nothing was
-    /// heard of since `limit`, at most `most`.
-    pub(crate) fn waiting(&self, most: usize, limit: Timestamp) -> Vec<TaskId> {
-        let mut ids = Vec::new();
-        for segment in &self.segments {
-            if segment.counts[usize::from(code::PENDING)] == 0 {
-                continue;
-            }
-            for at in 0..segment.len() {
-                if segment.state[at] == code::PENDING && segment.timestamp(at) < limit.0 {
-                    if ids.len() >= most {
-                        return ids;
-                    }
-                    ids.push(Self::id_text(segment, at, &mut [0; 36]).into());
-                }
-            }
-        }
-        ids
     }
 
     /// Returns the id of a task, unless it is gone.
@@ -98,6 +61,84 @@ impl Tasks {
     /// Returns how many tasks run far longer than usual.
     pub(crate) fn slow_count(&self) -> usize {
         self.slow.len()
+    }
+}
+
+/// Goes through the tasks that have not ended, the oldest first and one
+/// segment at a time, so that the caller may let the lock go in between.
+///
+/// A task that runs while its segment is forgotten moves to the newest one, so
+/// none is passed over, but one may be seen twice.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    next: u64,
+}
+
+impl Sweep {
+    pub(crate) fn new() -> Self {
+        Self { next: 0 }
+    }
+
+    fn next<'t>(&mut self, tasks: &'t Tasks) -> Option<&'t Segment> {
+        let segments = &tasks.segments;
+        let segment = segments.iter().find(|segment| segment.first >= self.next)?;
+        self.next = segment.first + 1;
+        Some(segment)
+    }
+
+    /// Calls `visit` for the tasks that a worker holds or runs in the oldest
+    /// segment that is left; `false` if there was none.
+    pub(crate) fn step(&mut self, tasks: &Tasks, mut visit: impl FnMut(Open)) -> bool {
+        let Some(segment) = self.next(tasks) else {
+            return false;
+        };
+        for_each_open(segment, &mut visit);
+        true
+    }
+
+    /// Adds the ids of tasks that no worker has told of and nothing was heard
+    /// of since `limit`; `false` if there are `most` or no segment was left.
+    pub(crate) fn step_pending(
+        &mut self,
+        tasks: &Tasks,
+        most: usize,
+        limit: Timestamp,
+        ids: &mut Vec<TaskId>,
+    ) -> bool {
+        let Some(segment) = self.next(tasks) else {
+            return false;
+        };
+        if segment.counts[usize::from(code::PENDING)] == 0 {
+            return true;
+        }
+        for at in 0..segment.len() {
+            if segment.state[at] == code::PENDING && segment.timestamp(at) < limit.0 {
+                if ids.len() >= most {
+                    return false;
+                }
+                ids.push(Tasks::id_text(segment, at, &mut [0; 36]).into());
+            }
+        }
+        true
+    }
+}
+
+fn for_each_open(segment: &Segment, visit: &mut impl FnMut(Open)) {
+    let is_held = |state: u8| matches!(state, code::RECEIVED | code::RETRY);
+    let open: u32 = (0..=u8::MAX)
+        .filter(|state| is_running(*state) || is_held(*state))
+        .map(|state| segment.counts[usize::from(state)])
+        .sum();
+    if open == 0 {
+        return;
+    }
+    for at in 0..segment.len() {
+        let state = segment.state[at];
+        let is_open = is_running(state)
+            || (is_held(state) && segment.finished[at] == NO_TIME && segment.worker[at] != 0);
+        if is_open {
+            visit(open_at(segment, at, is_running(state)));
+        }
     }
 }
 

@@ -24,7 +24,13 @@ impl Tasks {
     ) -> TaskPage {
         let mut scan = Scan::new(self, names, query, search, query.limit as usize);
         while scan.step(self, names) {}
-        scan.finish().page(self, names)
+        let found = scan.finish();
+        let mut page = found.page(self);
+        let rows = found.window.iter();
+        page.rows = rows
+            .filter_map(|sequence| self.summary(names, *sequence))
+            .collect();
+        page
     }
 
     /// Returns everything known of a task.
@@ -43,20 +49,16 @@ impl Tasks {
         Some(self.detail_of(names, sequence, summary, with_children))
     }
 
-    /// Returns how many tasks wait in workers, by worker and type.
-    pub(crate) fn prefetched(&self) -> impl Iterator<Item = (u32, u32)> {
-        let has_some = |s: &&Segment| s.counts[usize::from(code::RECEIVED)] > 0;
-        self.segments.iter().filter(has_some).flat_map(|segment| {
-            (0..segment.len())
-                .filter(|at| segment.state[*at] == code::RECEIVED)
-                .map(|at| (segment.worker[at], segment.name[at]))
-        })
-    }
-
     /// Returns how many tasks are started and not ended, for one worker process.
     pub(crate) fn running_on(&self, worker: u32) -> u64 {
+        let has_some = |segment: &&Segment| {
+            let states = 0..=u8::MAX;
+            let mut running = states.filter(|state| is_running(*state));
+            running.any(|state| segment.counts[usize::from(state)] > 0)
+        };
         self.segments
             .iter()
+            .filter(has_some)
             .map(|segment| {
                 (0..segment.len())
                     .filter(|at| segment.worker[*at] == worker && is_running(segment.state[*at]))

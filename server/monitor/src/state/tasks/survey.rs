@@ -4,6 +4,7 @@
 
 use super::{Field, Segment, Tasks, code};
 use crate::state::Names;
+use hashbrown::HashMap;
 use model::TaskState;
 
 /// Rows that are looked at for texts, at most: a field may be empty everywhere.
@@ -137,6 +138,44 @@ impl Samples {
     }
 }
 
+/// Counts the tasks that wait in workers, by worker and type.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    done_from: u64,
+    counts: HashMap<(u32, u32), u64>,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        Self {
+            done_from: u64::MAX,
+            counts: HashMap::new(),
+        }
+    }
+
+    /// Goes through the newest segment that is left; `false` if there was none.
+    pub(crate) fn step(&mut self, tasks: &Tasks) -> bool {
+        let Some(segment) = next_segment(tasks, &mut self.done_from) else {
+            return false;
+        };
+        if segment.counts[usize::from(code::RECEIVED)] == 0 {
+            return true;
+        }
+        for at in 0..segment.len() {
+            if segment.state[at] == code::RECEIVED {
+                let series = (segment.worker[at], segment.name[at]);
+                *self.counts.entry(series).or_default() += 1;
+            }
+        }
+        true
+    }
+
+    /// Returns the counts by the numbers of worker and type.
+    pub(crate) fn into_counts(self) -> HashMap<(u32, u32), u64> {
+        self.counts
+    }
+}
+
 impl Tasks {
     /// Returns how many tasks are in each state; Celery's own are always there.
     pub(crate) fn states(&self) -> Vec<(TaskState, u64)> {
@@ -144,6 +183,7 @@ impl Tasks {
     }
 }
 
+/// Returns the newest segment that is left, which is done then.
 fn next_segment<'t>(tasks: &'t Tasks, done_from: &mut u64) -> Option<&'t Segment> {
     let next = tasks
         .segments

@@ -6,8 +6,8 @@ mod losses;
 mod repair;
 mod searches;
 
-use super::{Limits, State};
-use model::{TaskDetail, TaskId, TaskQuery, Timestamp};
+use super::{Limits, State, Waiting, metrics::Metrics};
+use model::{Overview, SearchExpression, TaskDetail, TaskId, TaskQuery, Timestamp};
 use protocol::Scratch;
 
 /// A state with room for `max_tasks`.
@@ -46,13 +46,26 @@ fn task(state: &State, id: &str) -> TaskDetail {
     state.task(&TaskId::from(id)).expect("the task is known")
 }
 
+/// Everything `/metrics` shows.
+fn metrics(state: &State, now: Timestamp) -> Metrics {
+    let mut waiting = Waiting::new();
+    while state.count_waiting(&mut waiting) {}
+    state.gather(waiting, now).into_metrics(0)
+}
+
+/// The first screen.
+fn overview(state: &State, now: Timestamp) -> Overview {
+    let failures = state.task_page(&State::newest_failures(), &SearchExpression::All);
+    state.overview(failures.rows, now)
+}
+
 /// Every task, oldest first.
 fn tasks(state: &State) -> Vec<TaskDetail> {
     let query = TaskQuery {
         is_descending: false,
         ..TaskQuery::default()
     };
-    let mut scan = state.scan(&query, &model::SearchExpression::All, usize::MAX);
+    let mut scan = state.scan(&query, &SearchExpression::All, usize::MAX);
     while state.step(&mut scan) {}
     state.task_details(&scan.finish().window)
 }

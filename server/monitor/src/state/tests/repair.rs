@@ -1,6 +1,6 @@
 //! What other sources tell, merged with what events tell before and after.
 
-use super::{publish, state, task};
+use super::{metrics, overview, publish, state, task};
 use crate::state::{
     Input, State,
     tasks::repair::{Fact, News},
@@ -101,7 +101,7 @@ fn the_event_that_comes_after_all_is_believed_and_counts_once() {
     assert_eq!(found.result.as_deref(), Some("'sent'"));
     assert!(!found.summary.is_repaired);
     state.tick(at(20.0));
-    let outcomes = state.overview(at(20.0)).outcomes;
+    let outcomes = overview(&state, at(20.0)).outcomes;
     let succeeded: u32 = outcomes.iter().map(|stretch| stretch.succeeded).sum();
     assert_eq!(succeeded, 1);
 }
@@ -290,7 +290,7 @@ fn a_started_task_without_its_worker_is_orphaned_and_runs_again() {
         let reason = orphan.attempts[0].reason.clone().expect("a reason");
         assert!(reason.contains(part), "{reason}");
         assert_eq!(
-            state.overview(at(41.0)).attention[1].title,
+            overview(&state, at(41.0)).attention[1].title,
             "1 task without its worker"
         );
 
@@ -439,10 +439,10 @@ fn starts_missed_in_a_gap_are_counted_marked_and_looked_for() {
     );
     assert_eq!((gap.start, gap.end), (at(4.0), Some(at(21.0))));
     assert_eq!(state.worker_list().rows[0].missed, 7);
-    assert_eq!(state.metrics(at(23.0)).missed["w@host"], 7);
+    assert_eq!(metrics(&state, at(23.0)).missed["w@host"], 7);
     assert!(state.tick(at(23.5)).repair.contains("w@host"));
     state.tick(at(40.0));
-    let overview = state.overview(at(40.0));
+    let overview = overview(&state, at(40.0));
     assert!(
         overview
             .outcomes
@@ -502,7 +502,7 @@ fn a_task_that_runs_far_longer_than_its_type_is_flagged() {
         .expect("it is slow");
     assert!((usual - 1.0).abs() < 0.05, "{usual}");
     assert!(state.revisions().tasks > before, "watchers are told");
-    let attention = state.overview(at(19.0)).attention;
+    let attention = overview(&state, at(19.0)).attention;
     assert!(
         attention
             .iter()
