@@ -85,6 +85,9 @@ pub struct TaskDraft {
     /// The task that this one repeats.
     #[serde(default)]
     pub retry_of: Option<TaskId>,
+    /// Whether it is sent although no worker says that it knows the type.
+    #[serde(default)]
+    pub is_unchecked: bool,
 }
 
 /// Where the arguments of a retried task come from, the best first.

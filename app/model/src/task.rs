@@ -138,6 +138,8 @@ pub enum Source {
     Inspect,
     /// The task's message, waiting in a queue or held unacknowledged.
     Message,
+    /// This dashboard, which sent it.
+    Dashboard,
 }
 
 /// A task as a row of a table. Everything describes the newest attempt.

@@ -31,6 +31,7 @@ pub fn source_name(source: Source) -> &'static str {
         Source::Result => "the result backend",
         Source::Inspect => "its worker’s answer",
         Source::Message => "its message",
+        Source::Dashboard => "this dashboard",
     }
 }
 
@@ -48,7 +49,7 @@ pub fn repair_words(sources: &[Source]) -> String {
     let others: Vec<Source> = sources
         .iter()
         .copied()
-        .filter(|source| *source != Source::Event)
+        .filter(|source| !matches!(source, Source::Event | Source::Dashboard))
         .collect();
     match others.as_slice() {
         [] => "filled in".to_owned(),

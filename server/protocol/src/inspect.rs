@@ -3,7 +3,11 @@
 //! Every reader takes the reply's value and tolerates anything: what is not
 //! there or makes no sense is absent.
 
-use crate::iso;
+use crate::{
+    iso,
+    json::parse_value,
+    verbatim::{items, member, members, text_of, to_editable},
+};
 use model::{QueueName, TaskId, TaskName, Timestamp, WorkerName};
 use serde_json::Value;
 
@@ -254,6 +258,44 @@ pub fn held_tasks(reply: &Value) -> Vec<HeldTask> {
     elements(reply).filter_map(HeldTask::read).collect()
 }
 
+/// Where a worker has a task that it was asked for by id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueriedTask {
+    /// `active`, `reserved`, `scheduled` or `ready`.
+    pub place: String,
+    /// The task.
+    pub task: HeldTask,
+    /// Its positional and keyword arguments as JSON that can be edited and
+    /// sent again without any change; absent where the worker tells Python's
+    /// repr instead, as Celery 4 does.
+    pub arguments: Option<(String, String)>,
+}
+
+/// Returns the tasks of a `query_task` reply, which is to be [`crate::Reply::json`].
+pub fn queried_tasks(json: &str) -> Vec<QueriedTask> {
+    let answers = members(json).unwrap_or_default();
+    answers
+        .iter()
+        .filter_map(|(_, answer)| {
+            let parts = items(answer)?;
+            let [place, request] = parts.as_slice() else {
+                return None;
+            };
+            let fields = members(request)?;
+            let part = |name, open| {
+                let text = member(&fields, name).filter(|text| text.starts_with(open))?;
+                Some(to_editable(text).into_owned())
+            };
+            let value = parse_value(request.as_bytes()).ok()?;
+            Some(QueriedTask {
+                place: text_of(place)?,
+                task: HeldTask::read(&value)?,
+                arguments: part("args", '[').zip(part("kwargs", '{')),
+            })
+        })
+        .collect()
+}
+
 /// A task that a worker holds until its time comes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduledTask {
@@ -379,6 +421,26 @@ mod tests {
                 ("odd [name", None)
             ]
         );
+    }
+
+    #[test]
+    fn a_task_that_was_asked_for_keeps_its_arguments() {
+        let found = queried_tasks(
+            r#"{"1": ["scheduled", {"id": "1", "type": "a.b", "args": [NaN, 1180591620717411303424, "\ud800"], "kwargs": {"z": 1.50, "a": null}, "delivery_info": {"routing_key": "q", "priority": 9}}], "2": ["active", {"id": "2", "args": "(1,)", "kwargs": "{}"}], "3": 5}"#,
+        );
+        let [first, second] = found.as_slice() else {
+            panic!("two can be read: {found:?}");
+        };
+        assert_eq!(first.place, "scheduled");
+        assert_eq!(first.task.priority, Some(9));
+        let (args, kwargs) = first.arguments.as_ref().expect("they are JSON");
+        assert_eq!(
+            args,
+            r#"[{"__type__": "float", "__value__": "NaN"}, 1180591620717411303424, "\ud800"]"#
+        );
+        assert_eq!(kwargs, r#"{"z": 1.50, "a": null}"#);
+        assert_eq!(second.arguments, None, "they are text");
+        assert_eq!(queried_tasks("nonsense"), []);
     }
 
     #[test]

@@ -28,6 +28,38 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     (micros >= 0).then_some(Timestamp(micros))
 }
 
+/// Writes a time as Celery's clients write theirs, in UTC.
+pub(crate) fn write(time: Timestamp) -> String {
+    let (days, micros) = (
+        time.0.div_euclid(86_400_000_000),
+        time.0.rem_euclid(86_400_000_000),
+    );
+    let (year, month, day) = date_of(days);
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let fraction = match fraction {
+        0 => String::new(),
+        fraction => format!(".{fraction:06}"),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}+00:00")
+}
+
+/// Returns the date that is so many days after 1970-01-01, in the Gregorian
+/// calendar; the inverse of [`days_since_epoch`].
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
 /// Reads `HH:MM[:SS[.ffffff]]` as microseconds since midnight.
 fn time_micros(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -118,6 +150,19 @@ mod tests {
         );
         assert_eq!(micros("2024-02-29"), Some(1_709_164_800_000_000));
         assert_eq!(micros("2000-03-01T00:00"), Some(951_868_800_000_000));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(
+            write(Timestamp(1_795_162_751_985_384)),
+            "2026-11-20T08:19:11.985384+00:00"
+        );
+        assert_eq!(write(Timestamp(0)), "1970-01-01T00:00:00+00:00");
+        for day in (0..80_000).step_by(13) {
+            let time = Timestamp(day * 86_400_000_000 + day);
+            assert_eq!(parse(&write(time)), Some(time));
+        }
     }
 
     #[test]

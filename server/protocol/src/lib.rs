@@ -14,8 +14,10 @@ mod json;
 pub mod keys;
 pub mod message;
 pub mod pidbox;
+pub mod render;
 pub mod result;
 pub mod url;
+mod verbatim;
 
 pub use encoding::MAX_BODY_BYTES;
 pub use envelope::extract_body;
@@ -23,9 +25,10 @@ pub use error::{DecodeError, DecodeErrorKind, MAX_KEPT_BYTES};
 pub use event::{Decoded, EventKind, EventRef, Reject, Scratch, decode, decode_body};
 pub use keys::{Binding, FanoutPrefix, Keyspace};
 pub use message::{
-    OpenMessage, TaskBody, TaskMessage, decode_message, decode_unacked, looks_like_message,
-    open_message, open_unacked,
+    NewTask, OpenMessage, RETRY_HEADER, Repeat, TaskBody, TaskMessage, arguments_of,
+    decode_message, decode_unacked, looks_like_message, message_of_unacked, open_message,
+    open_unacked,
 };
 pub use pidbox::{Reply, Request, RequestError, decode_reply};
-pub use result::{TaskResult, decode_result};
+pub use result::{StoredArguments, TaskResult, decode_arguments, decode_result};
 pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

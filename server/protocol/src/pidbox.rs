@@ -1,6 +1,6 @@
 //! Remote control: requests to workers and their replies.
 
-use crate::{DecodeError, DecodeErrorKind, Keyspace, envelope::Envelope};
+use crate::{DecodeError, DecodeErrorKind, Keyspace, envelope::Envelope, verbatim::members};
 use model::{Timestamp, WorkerName};
 use serde_json::{Value, json};
 
@@ -114,6 +114,9 @@ pub struct Reply {
     pub worker: WorkerName,
     /// The answer; see [`crate::inspect`].
     pub value: Value,
+    /// The answer as the worker wrote it, in Python's dialect of JSON: numbers
+    /// of any size and kind, which a [`Value`] cannot hold.
+    pub json: String,
 }
 
 /// Reads an element of the reply list.
@@ -126,11 +129,16 @@ pub fn decode_reply(payload: &[u8]) -> Result<Reply, DecodeError> {
     let (Some((worker, value)), None) = (answers.next(), answers.next()) else {
         return Err(DecodeErrorKind::Unexpected("an object of one worker").at(&envelope.body));
     };
+    let text = envelope.json_text()?;
+    let json = members(&text)
+        .and_then(|members| Some(members.first()?.1.to_owned()))
+        .unwrap_or_default();
     let ticket = envelope.headers.get("ticket").and_then(Value::as_str);
     Ok(Reply {
         ticket: ticket.map(str::to_owned),
         worker: worker.into(),
         value,
+        json,
     })
 }
 
@@ -242,5 +250,6 @@ mod tests {
         let reply = reply.expect("a reply in Python's JSON");
         assert_eq!(reply.ticket, None);
         assert_eq!(reply.value, json!({"load": null}));
+        assert_eq!(reply.json, "{\"load\": NaN}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     DecodeError, DecodeErrorKind,
     encoding::{Encoding, decompress},
-    iso, json,
+    iso, json, verbatim,
 };
 use model::{QueueName, TaskId, TaskName, TaskState, Timestamp, WorkerName};
 use serde::Deserialize;
@@ -89,6 +89,50 @@ fn read(bytes: &[u8]) -> Result<TaskResult, DecodeErrorKind> {
         Err(error) if error.is_data() => Err(DecodeErrorKind::Unexpected("a result document")),
         Err(error) => Err(DecodeErrorKind::NotJson(error.to_string())),
     }
+}
+
+/// What an extended result tells of how its task was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredArguments {
+    /// The task type; never the shadow name.
+    pub name: TaskName,
+    /// The positional arguments: JSON that can be edited and sent again without any change.
+    pub args: String,
+    /// The keyword arguments likewise.
+    pub kwargs: String,
+    /// The routing key it came with, which is the queue on the default exchange.
+    pub queue: Option<QueueName>,
+}
+
+/// Reads the arguments of a result as it is stored, digits and escapes as they
+/// are; `None` without `result_extended`, or if the task was never run.
+pub fn decode_arguments(bytes: &[u8]) -> Result<Option<StoredArguments>, DecodeError> {
+    let plain = unpack(bytes).map_err(|kind| kind.at(bytes))?;
+    let text = Encoding::guessed(&plain)
+        .to_json(&plain)
+        .map_err(|kind| kind.at(bytes))?;
+    let fields = verbatim::members(&text)
+        .ok_or_else(|| DecodeErrorKind::Unexpected("a result document").at(bytes))?;
+    let field = |name| verbatim::member(&fields, name);
+    let (Some(name), Some(args)) = (field("name").and_then(verbatim::text_of), field("args"))
+    else {
+        return Ok(None);
+    };
+    let kwargs = field("kwargs")
+        .filter(|text| *text != "null")
+        .unwrap_or("{}");
+    // What is no list was shown as text by whoever stored it.
+    if !args.starts_with('[') || !kwargs.starts_with('{') {
+        return Ok(None);
+    }
+    Ok(Some(StoredArguments {
+        name: name.into(),
+        args: verbatim::to_editable(args).into_owned(),
+        kwargs: verbatim::to_editable(kwargs).into_owned(),
+        queue: field("queue")
+            .and_then(verbatim::text_of)
+            .map(QueueName::from),
+    }))
 }
 
 /// Undoes `result_compression`, which Celery has since 5.7 (`celery/backends/base.py`).

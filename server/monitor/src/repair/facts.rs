@@ -1,11 +1,11 @@
 //! From replies, results and messages to facts.
 
-use super::render;
 use crate::state::tasks::repair::{Fact, News};
 use model::{QueueName, Source, TaskId, TaskName, TaskState, Timestamp, WorkerName};
 use protocol::{
     TaskMessage, TaskResult,
     inspect::{HeldTask, ScheduledTask},
+    render,
 };
 
 /// A task that a worker runs; nothing if it does not say since when.

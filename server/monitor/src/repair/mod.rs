@@ -4,7 +4,6 @@
 
 mod facts;
 mod listen;
-mod render;
 
 pub(crate) use listen::Listening;
 

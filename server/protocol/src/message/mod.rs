@@ -1,9 +1,11 @@
 //! Task messages as they wait in queues: their headers, and on request what is
-//! in their bodies.
+//! in their bodies; and messages to send.
 
 mod body;
+mod encode;
 
 pub use body::TaskBody;
+pub use encode::{NewTask, RETRY_HEADER, Repeat, arguments_of, message_of_unacked};
 
 use crate::{DecodeError, DecodeErrorKind, envelope::Envelope, iso, json};
 use model::{TaskId, TaskName, Timestamp};

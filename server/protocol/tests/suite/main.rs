@@ -7,5 +7,6 @@ mod corpus;
 mod events;
 mod laws;
 mod messages;
+mod sending;
 mod support;
 mod urls;

@@ -221,9 +221,8 @@ impl Tasks {
             custom_events: past.map_or_else(Vec::new, |p| p.custom.iter().cloned().collect()),
             sources: SOURCES
                 .iter()
-                .enumerate()
-                .filter(|(place, _)| segment.sources[at] & (1 << place) != 0)
-                .map(|(_, source)| *source)
+                .filter(|(_, bit)| segment.sources[at] & bit != 0)
+                .map(|(source, _)| *source)
                 .collect(),
             retry_of: None,
             retried_as: Vec::new(),

@@ -9,8 +9,8 @@ use crate::state::Names;
 use model::{QueueName, Source, TaskId, TaskName, TaskState, Timestamp, WorkerName};
 use protocol::{EventKind, EventRef};
 
-/// Bits of the column `sources`. The low ones are places in [`Source`], the
-/// high ones tell what of the current attempt no event told.
+/// Bits of the column `sources`: those of [`SOURCES`], and between them what of
+/// the current attempt no event told.
 pub(crate) mod known {
     pub(crate) const EVENT: u8 = 1;
     /// The start.
@@ -29,23 +29,26 @@ const SAME_START: i64 = 5_000_000;
 /// A stored result may be older than the start it belongs to by so much, microseconds.
 const CLOCK_SLACK: i64 = 1_000_000;
 
-pub(crate) const SOURCES: [Source; 4] = [
-    Source::Event,
-    Source::Result,
-    Source::Inspect,
-    Source::Message,
+pub(crate) const SOURCES: [(Source, u8); 5] = [
+    (Source::Event, known::EVENT),
+    (Source::Result, 1 << 1),
+    (Source::Inspect, 1 << 2),
+    (Source::Message, 1 << 3),
+    (Source::Dashboard, 1 << 7),
 ];
 
 fn bit(source: Source) -> u8 {
     SOURCES
         .iter()
-        .position(|other| *other == source)
-        .map_or(0, |place| 1 << place)
+        .find(|(other, _)| *other == source)
+        .map_or(0, |(_, bit)| *bit)
 }
 
 /// What is new about a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum News {
+    /// This dashboard sent it at that time.
+    Sent(Timestamp),
     /// Its message waits in a queue.
     Waiting,
     /// Its message was taken by nobody knows whom, and not acknowledged.
@@ -142,6 +145,7 @@ impl Tasks {
         let before = self.gist(task);
         let mut learned = Learned::default();
         match &fact.news {
+            News::Sent(at) => self.learn_sent(task, *at),
             News::Waiting | News::Taken => self.learn_waiting(task, is_new, fact),
             News::Held(asked) => self.learn_held(task, is_new, worker, fact, *asked),
             News::Running(started) => {
@@ -205,6 +209,14 @@ impl Tasks {
             event.routing_key = fact.routing_key.as_deref();
         }
         self.describe(task, &event, names);
+    }
+
+    /// Notes when the dashboard sent it; a client's own event is the better witness.
+    fn learn_sent(&mut self, task: u64, sent: Timestamp) {
+        let (segment, at) = self.segment_mut(task);
+        if segment.sent[at] == NO_TIME {
+            segment.sent[at] = sent.0;
+        }
     }
 
     fn learn_waiting(&mut self, task: u64, is_new: bool, fact: &Fact) {

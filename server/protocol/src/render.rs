@@ -1,6 +1,10 @@
 //! JSON as Python would show it, so that what is learned from replies and
-//! results reads like what events tell, and is found by the same searches.
+//! results, and what is sent from here, reads like what Celery's clients write,
+//! and is found by the same searches.
+//!
+//! Celery hides what is nested deeper than three levels; nothing is hidden here.
 
+use crate::verbatim::{self, members};
 use serde_json::value::RawValue;
 
 /// Longest text made, bytes; Celery cuts its own at about 1,024 characters
@@ -10,14 +14,14 @@ const MAX_BYTES: usize = 1_024;
 /// Returns JSON as Python's repr of the same value; `None` if it is no JSON.
 ///
 /// Digits stay as they are, however many. It is cut like Celery cuts.
-pub(super) fn value(json: &str) -> Option<String> {
+pub fn value(json: &str) -> Option<String> {
     let mut out = String::new();
     let rest = write_value(json.trim_start(), &mut out, 0)?;
     rest.trim().is_empty().then(|| cut(out))
 }
 
 /// Returns a JSON list as Python's repr of a tuple, as positional arguments are shown.
-pub(super) fn arguments(json: &str) -> Option<String> {
+pub fn arguments(json: &str) -> Option<String> {
     let list = value(json)?;
     let Some(inner) = list.strip_prefix('[') else {
         return Some(list);
@@ -29,7 +33,7 @@ pub(super) fn arguments(json: &str) -> Option<String> {
 }
 
 /// Returns the exception of a stored failure as Python's repr, such as `ValueError('always')`.
-pub(super) fn exception(json: &str) -> Option<String> {
+pub fn exception(json: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Failure<'a> {
         exc_type: String,
@@ -71,7 +75,10 @@ fn write_value<'j>(json: &'j str, out: &mut String, depth: usize) -> Option<&'j 
     match json.bytes().next()? {
         b'"' => write_string(json, out),
         b'[' => write_items(json, out, b']', depth),
-        b'{' => write_items(json, out, b'}', depth),
+        b'{' => match write_typed(json, out) {
+            Some(rest) => Some(rest),
+            None => write_items(json, out, b'}', depth),
+        },
         _ => {
             let end = json
                 .find(|c: char| matches!(c, ',' | ']' | '}') || c.is_ascii_whitespace())
@@ -90,6 +97,78 @@ fn write_value<'j>(json: &'j str, out: &mut String, depth: usize) -> Option<&'j 
             Some(rest)
         }
     }
+}
+
+/// Writes a typed value as kombu encodes it (`kombu/utils/json.py`), if one is
+/// at the start of `json` and Python's way to show it is known here.
+fn write_typed<'j>(json: &'j str, out: &mut String) -> Option<&'j str> {
+    let end = verbatim::end_of_small(json)?;
+    let (object, rest) = json.split_at_checked(end)?;
+    let members = members(object)?;
+    let [(kind, kind_text), (value, value_text)] = members.as_slice() else {
+        return None;
+    };
+    if kind != "__type__" || value != "__value__" {
+        return None;
+    }
+    let text = || serde_json::from_str::<String>(value_text).ok();
+    let shown = match *kind_text {
+        "\"float\"" => match text()?.as_str() {
+            "NaN" => "nan".to_owned(),
+            "Infinity" => "inf".to_owned(),
+            "-Infinity" => "-inf".to_owned(),
+            _ => return None,
+        },
+        "\"decimal\"" => format!("Decimal('{}')", text()?),
+        "\"uuid\"" => {
+            let hex: String =
+                serde_json::from_str(verbatim::member(&verbatim::members(value_text)?, "hex")?)
+                    .ok()?;
+            let part = |range: std::ops::Range<usize>| hex.get(range);
+            if hex.len() != 32 {
+                return None;
+            }
+            format!(
+                "UUID('{}-{}-{}-{}-{}')",
+                part(0..8)?,
+                part(8..12)?,
+                part(12..16)?,
+                part(16..20)?,
+                part(20..32)?
+            )
+        }
+        "\"bytes\"" => format!("b'{}'", text()?),
+        "\"date\"" => format!("datetime.date({})", numbers(&text()?)?),
+        "\"datetime\"" => {
+            let text = text()?;
+            match text.strip_suffix("+00:00") {
+                Some(naive) => format!(
+                    "datetime.datetime({}, tzinfo=datetime.timezone.utc)",
+                    numbers(naive)?
+                ),
+                None => format!("datetime.datetime({})", numbers(&text)?),
+            }
+        }
+        _ => return None,
+    };
+    out.push_str(&shown);
+    Some(rest)
+}
+
+/// Returns the numbers of a date, or of a date and time, as the arguments that
+/// Python shows: `2026-11-20T08:05` as `2026, 11, 20, 8, 5`.
+fn numbers(text: &str) -> Option<String> {
+    let parts: Vec<u32> = text
+        .split(['-', 'T', ':', '.'])
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
+    // Seconds and their fraction are left out where they are zero.
+    let shown = match parts.as_slice() {
+        [_, _, _, _, _, 0] => parts.get(..5)?,
+        _ => parts.as_slice(),
+    };
+    let shown: Vec<String> = shown.iter().map(u32::to_string).collect();
+    Some(shown.join(", "))
 }
 
 fn write_items<'j>(json: &'j str, out: &mut String, close: u8, depth: usize) -> Option<&'j str> {
@@ -155,6 +234,32 @@ mod tests {
             (r#""it's""#, r"'it\'s'"),
             (r#""\u00e4""#, "'ä'"),
             ("[]", "[]"),
+            (
+                r#"[{"__type__": "uuid", "__value__": {"hex": "12345678123456781234567812345678"}}]"#,
+                "[UUID('12345678-1234-5678-1234-567812345678')]",
+            ),
+            (
+                r#"{"a": {"__type__": "decimal", "__value__": "1.10"}}"#,
+                "{'a': Decimal('1.10')}",
+            ),
+            (r#"{"__type__": "float", "__value__": "NaN"}"#, "nan"),
+            (r#"{"__type__": "bytes", "__value__": "text"}"#, "b'text'"),
+            (
+                r#"{"__type__": "datetime", "__value__": "2026-11-20T08:19:11.985384+00:00"}"#,
+                "datetime.datetime(2026, 11, 20, 8, 19, 11, 985384, tzinfo=datetime.timezone.utc)",
+            ),
+            (
+                r#"{"__type__": "datetime", "__value__": "2026-11-20T08:05:00"}"#,
+                "datetime.datetime(2026, 11, 20, 8, 5)",
+            ),
+            (
+                r#"{"__type__": "date", "__value__": "2026-11-02"}"#,
+                "datetime.date(2026, 11, 2)",
+            ),
+            (
+                r#"{"__type__": "odd", "__value__": 1}"#,
+                "{'__type__': 'odd', '__value__': 1}",
+            ),
             (r#""a\"b""#, "'a\"b'"),
         ] {
             assert_eq!(value(json).as_deref(), Some(python), "{json}");
