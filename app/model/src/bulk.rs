@@ -27,7 +27,7 @@ numbered_id! {
     BulkId
 }
 numbered_id! {
-    /// A purge of this process, counted from 1.
+    /// A purge, named by the microsecond in which it was done.
     PurgeId
 }
 

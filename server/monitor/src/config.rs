@@ -30,6 +30,9 @@ pub struct MonitorConfig {
     pub purge_offline_workers: Option<Duration>,
     /// How long a worker must be gone before the tasks it ran count as orphaned.
     pub orphan_grace: Duration,
+    /// How long workers hold a message before it is given to another one; as
+    /// they tell if absent.
+    pub visibility_timeout: Option<Duration>,
     /// Whether announcements of results are listened to.
     pub result_stream: bool,
     /// The dashboard's version, for the screens.
@@ -56,6 +59,7 @@ impl MonitorConfig {
             inspect_timeout: Duration::from_secs(1),
             purge_offline_workers: None,
             orphan_grace: Duration::from_secs(10),
+            visibility_timeout: None,
             result_stream: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

@@ -188,6 +188,14 @@ impl Inspector {
         self.inspect(&FULL, destination).await
     }
 
+    /// Asks workers for what the lists show, and waits for it.
+    pub(crate) async fn inspect_brief(
+        &self,
+        destination: &BTreeSet<WorkerName>,
+    ) -> Result<(), BrokerError> {
+        self.inspect(&BRIEF, Some(destination)).await
+    }
+
     async fn inspect(
         &self,
         commands: &[&'static str],

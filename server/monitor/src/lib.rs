@@ -187,6 +187,7 @@ impl Monitor {
             interval: config.poll_interval,
             intake: intake.clone(),
             reader: reader.clone(),
+            visibility_timeout: config.visibility_timeout.map(|d| d.as_secs_f64()),
         };
         tracker.spawn(poller.run(cancel.clone()));
         tracker.close();

@@ -1,19 +1,20 @@
 //! Reads the queues at a steady pace and looks for new ones now and then.
 
 use crate::{
-    broker::{connect::Target, queues},
+    broker::{
+        connect::Target,
+        discovery::{self, Discovery},
+        queues, surgery, unacked,
+    },
     cell::StateReader,
+    clock,
     error::BrokerError,
     intake::Intake,
-    state::Input,
+    state::{Input, queues::QueueNews},
 };
-use model::QueueName;
 use protocol::Keyspace;
 use redis::aio::MultiplexedConnection;
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often bindings and lists are looked through for queues.
@@ -23,6 +24,10 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
 /// that it never takes more than a small share of Redis's time.
 const DISCOVERY_SHARE: u32 = 50;
 
+/// Seconds after which a message that a worker holds is given to another one,
+/// unless workers tell otherwise (`kombu/transport/redis.py Channel.visibility_timeout`).
+const VISIBILITY_TIMEOUT: f64 = 3600.0;
+
 /// Reads the queues.
 pub(crate) struct Poller {
     pub(crate) target: Target,
@@ -30,13 +35,20 @@ pub(crate) struct Poller {
     pub(crate) interval: Duration,
     pub(crate) intake: Intake,
     pub(crate) reader: StateReader,
+    /// Seconds after which a message that a worker holds is given to another
+    /// one; as workers tell if absent.
+    pub(crate) visibility_timeout: Option<f64>,
 }
 
-/// What is found by looking through Redis, and when to look again.
+/// What is kept between two readings.
 #[derive(Default)]
-struct Found {
-    queues: BTreeSet<QueueName>,
+struct Kept {
+    found: Discovery,
+    /// When to look through Redis again.
     next: Option<Instant>,
+    turns: queues::Turns,
+    /// Whether purges of an earlier process were looked for.
+    are_purges_known: bool,
 }
 
 impl Poller {
@@ -45,7 +57,7 @@ impl Poller {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut connection = None;
-        let mut found = Found::default();
+        let mut kept = Kept::default();
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
@@ -53,7 +65,7 @@ impl Poller {
             }
             let polled = tokio::select! {
                 () = cancel.cancelled() => return,
-                polled = self.poll(&mut connection, &mut found) => polled,
+                polled = self.poll(&mut connection, &mut kept) => polled,
             };
             // The event reader says in the log and on the screen that the broker is away.
             if let Err(error) = polled {
@@ -66,22 +78,87 @@ impl Poller {
     async fn poll(
         &self,
         connection: &mut Option<MultiplexedConnection>,
-        found: &mut Found,
+        kept: &mut Kept,
     ) -> Result<(), BrokerError> {
         let connection = match connection {
             Some(connection) => connection,
             empty => empty.insert(self.target.connect(false).await?),
         };
-        if found.next.is_none_or(|next| next <= Instant::now()) {
-            let started = Instant::now();
-            found.queues = queues::discover(connection, &self.keyspace).await?;
-            let pause = DISCOVERY_INTERVAL.max(started.elapsed() * DISCOVERY_SHARE);
-            found.next = Some(Instant::now() + pause);
+        let is_look_due = kept.next.is_none_or(|next| next <= Instant::now());
+        let started = Instant::now();
+        if is_look_due {
+            kept.found = discovery::discover(connection, &self.keyspace).await?;
         }
-        let mut all = found.queues.clone();
-        all.extend(self.reader.read().queues_heard_of());
-        let reading = queues::read(connection, &self.keyspace, &all).await?;
+        let (mut all, visibility) = {
+            let state = self.reader.read();
+            (state.queues_heard_of(), state.visibility_timeout())
+        };
+        all.extend(kept.found.queues.iter().cloned());
+        let visibility = self
+            .visibility_timeout
+            .or(visibility)
+            .unwrap_or(VISIBILITY_TIMEOUT);
+        let reading = queues::read(
+            connection,
+            &self.keyspace,
+            &all.into_iter().collect(),
+            clock::now().plus_seconds(-visibility),
+            &mut kept.turns,
+        )
+        .await?;
         self.intake.push_input(Input::Queues(Box::new(reading)));
+        if is_look_due {
+            self.look(connection, kept).await?;
+            let pause = DISCOVERY_INTERVAL.max(started.elapsed() * DISCOVERY_SHARE);
+            kept.next = Some(Instant::now() + pause);
+        }
+        self.end_purges(connection).await
+    }
+
+    /// Looks at what takes longer, at a slower pace.
+    async fn look(
+        &self,
+        connection: &mut MultiplexedConnection,
+        kept: &mut Kept,
+    ) -> Result<(), BrokerError> {
+        let counts = unacked::count(connection, &self.keyspace, &kept.found.routes).await?;
+        self.tell(QueueNews::Unacked(counts));
+        let (leftovers, are_all) = discovery::weigh(connection, &kept.found.suspects).await?;
+        let is_complete = are_all && kept.found.is_complete;
+        self.tell(QueueNews::Leftovers(leftovers, is_complete));
+        if !kept.are_purges_known {
+            for purge in discovery::purges(connection, &self.keyspace).await? {
+                self.tell(QueueNews::Purged(purge));
+            }
+            kept.are_purges_known = true;
+        }
         Ok(())
+    }
+
+    /// Deletes what was purged and can no longer be taken back.
+    async fn end_purges(&self, connection: &mut MultiplexedConnection) -> Result<(), BrokerError> {
+        let now = clock::now();
+        let over: Vec<_> = {
+            let state = self.reader.read();
+            let purges = state.queues().purges().iter();
+            purges
+                .filter(|purge| purge.until <= now)
+                .map(|purge| purge.purge)
+                .collect()
+        };
+        for purge in over {
+            surgery::let_go(connection, &self.keyspace, purge.0)
+                .await
+                .map_err(|source| BrokerError::Command {
+                    operation: "delete what was purged",
+                    source,
+                })?;
+            self.tell(QueueNews::PurgeOver(purge));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, news: QueueNews) {
+        self.intake.push_input(Input::OfQueues(Box::new(news)));
     }
 }

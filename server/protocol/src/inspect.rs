@@ -331,6 +331,15 @@ pub fn revoked_ids(reply: &Value) -> Vec<TaskId> {
         .collect()
 }
 
+/// Returns the seconds after which a message that a worker holds is given to
+/// another one, if a `conf` reply sets them.
+pub fn conf_visibility_timeout(conf: &Value) -> Option<f64> {
+    conf.get("broker_transport_options")?
+        .get("visibility_timeout")?
+        .as_f64()
+        .filter(|seconds| *seconds > 0.0)
+}
+
 fn elements(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

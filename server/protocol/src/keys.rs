@@ -1,6 +1,9 @@
 //! Names of the keys and channels that Celery uses in Redis.
 
-use model::{QueueName, TaskId};
+use model::{LeftoverKind, QueueName, TaskId};
+
+/// Before the number of a purge in the keys that the dashboard keeps for it.
+const PURGED: &str = "celeriac.purged.";
 
 /// The text before the exchange in the names of fanout channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,6 +167,38 @@ impl Keyspace {
         format!("{}{}", self.prefix, self.unacked_index_key)
     }
 
+    /// Returns the key under which the dashboard writes down a purge.
+    pub fn purge(&self, id: u64) -> String {
+        format!("{}{PURGED}{id}", self.prefix)
+    }
+
+    /// Returns the key of the messages that a purge took from the list of a priority step.
+    pub fn purged(&self, id: u64, step: u8) -> String {
+        format!("{}.{step}", self.purge(id))
+    }
+
+    /// Returns the pattern to SCAN for purges.
+    pub fn purge_pattern(&self) -> String {
+        format!("{}{PURGED}*", escape_glob(&self.prefix))
+    }
+
+    /// Returns what a list would be if its owner is gone; `None` for those
+    /// that never outlive anybody, such as queues.
+    pub fn leftover_kind(&self, key: &str) -> Option<LeftoverKind> {
+        let name = key.strip_prefix(&self.prefix)?;
+        let owner = name
+            .strip_suffix(".pidbox")
+            .and_then(|name| name.strip_suffix(&self.control_exchange));
+        match owner {
+            Some(owner) if owner.ends_with(".reply.") => Some(LeftoverKind::ReplyLists),
+            Some(owner) if owner.len() > 1 && owner.ends_with('.') => Some(LeftoverKind::Mailboxes),
+            _ => name
+                .strip_prefix(&self.event_exchange)
+                .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+                .then_some(LeftoverKind::EventQueues),
+        }
+    }
+
     /// Returns the key of a task's result.
     pub fn result_key(&self, id: &TaskId) -> String {
         format!("{}celery-task-meta-{id}", self.result_prefix)
@@ -195,7 +230,11 @@ impl Keyspace {
             || name.starts_with("chord-unlock-")
             || name.contains("celery-task-meta-")
             || name.contains("celery-taskset-meta-")
+            || name.starts_with(PURGED)
             || (name.contains(".reply.") && name.ends_with(".pidbox"))
+            || self
+                .leftover_kind(&format!("{}{name}", self.prefix))
+                .is_some()
             || name == self.unacked_key
             || name == self.unacked_index_key
             || name == format!("{}_mutex", self.unacked_key)
@@ -308,6 +347,10 @@ mod tests {
             "celery-taskset-meta-1.j",
             "16a64fd3.reply.celery.pidbox",
             "redbeat:lock",
+            "celeriac.purged.1795163496",
+            "celeriac.purged.1795163496.3",
+            "celeryev.0c1f",
+            "w1@h.celery.pidbox",
             "\x06\x163",
         ] {
             assert_eq!(keyspace.parse_queue_key(key), None, "{key:?}");
@@ -317,6 +360,33 @@ mod tests {
             ..Keyspace::default()
         };
         assert_eq!(prefixed.parse_queue_key("celery"), None);
+    }
+
+    #[test]
+    fn leftovers_are_known_by_their_names() {
+        let prefixed = Keyspace {
+            prefix: "p:".to_owned(),
+            control_exchange: "ctl".to_owned(),
+            ..Keyspace::default()
+        };
+        for (key, kind) in [
+            ("p:16a6.reply.ctl.pidbox", Some(LeftoverKind::ReplyLists)),
+            ("p:w1@h.ctl.pidbox", Some(LeftoverKind::Mailboxes)),
+            ("p:celeryev.16a6", Some(LeftoverKind::EventQueues)),
+            ("16a6.reply.ctl.pidbox", None),
+            ("p:16a6.reply.celery.pidbox", None),
+            ("p:ctl.pidbox", None),
+            ("p:.ctl.pidbox", None),
+            ("p:celeryev", None),
+            ("p:celeryev.", None),
+            ("p:celeryevents.x", None),
+            ("p:celery", None),
+        ] {
+            assert_eq!(prefixed.leftover_kind(key), kind, "{key}");
+        }
+        let key = prefixed.purged(7, 3);
+        assert_eq!(key, "p:celeriac.purged.7.3");
+        assert_eq!(prefixed.parse_queue_key(&key), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod message;
 pub mod pidbox;
 pub mod render;
+pub mod reroute;
 pub mod result;
 pub mod url;
 mod verbatim;
@@ -27,8 +28,9 @@ pub use keys::{Binding, FanoutPrefix, Keyspace};
 pub use message::{
     NewTask, OpenMessage, RETRY_HEADER, Repeat, TaskBody, TaskMessage, arguments_of,
     decode_message, decode_unacked, looks_like_message, message_of_unacked, open_message,
-    open_unacked,
+    open_unacked, unacked_route,
 };
 pub use pidbox::{Reply, Request, RequestError, decode_reply};
+pub use reroute::{delivery_tag, reroute};
 pub use result::{StoredArguments, TaskResult, decode_arguments, decode_result};
 pub use url::{Endpoint, RedisUrl, Secret, Tls, UrlError};

@@ -5,7 +5,7 @@
 //! beside the events, on a connection of its own: Redis may drop it, it may
 //! drop what it has, and nothing but itself suffers.
 
-use super::{connect::Target, queues::glob_escape};
+use super::{connect::Target, discovery::glob_escape};
 use crate::{clock, error::BrokerError};
 use model::{TaskId, Timestamp};
 use parking_lot::Mutex;

@@ -2,6 +2,7 @@
 
 pub(crate) mod announcements;
 pub(crate) mod connect;
+pub(crate) mod discovery;
 pub(crate) mod events;
 pub(crate) mod messages;
 pub(crate) mod pidbox;
@@ -9,3 +10,5 @@ pub(crate) mod queues;
 mod resp;
 pub(crate) mod results;
 mod socket;
+pub(crate) mod surgery;
+pub(crate) mod unacked;

@@ -1,30 +1,49 @@
-//! Finding the queues and reading their lengths.
+//! Reading the queues: their lengths, what runs next, and the broker's own state.
 
 use crate::{
     error::BrokerError,
-    state::queues::{MAX_QUEUES, Reading},
+    state::queues::{Overdue, Reading, Tail},
 };
-use model::{QueueName, RedisInfo};
-use protocol::{Keyspace, message};
-use redis::{AsyncCommands, aio::MultiplexedConnection};
-use std::{collections::BTreeSet, time::Instant};
+use model::{QueueName, RedisInfo, Timestamp};
+use protocol::{Keyspace, decode_message};
+use redis::aio::MultiplexedConnection;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
-/// Keys looked at in one step of a scan.
-const SCAN_COUNT: usize = 1_000;
+/// Most queues whose next message is looked at in one reading; the others follow in the next.
+const MAX_TAILS: usize = 200;
 
-/// Most keys that one look for queues passes over. A result backend in the
-/// same database may hold millions; the rest is seen when their turn comes.
-const MAX_SCANNED: usize = 200_000;
+/// A message larger than this is looked at less often.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// In one of how many readings.
+const LARGE_TURNS: u64 = 15;
 
 pub(super) fn failed(operation: &'static str) -> impl Fn(redis::RedisError) -> BrokerError {
     move |source| BrokerError::Command { operation, source }
 }
 
+/// What is kept between two readings.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    count: u64,
+    /// The queue whose next message was looked at last.
+    last: Option<QueueName>,
+    /// Queues whose next message is large.
+    large: BTreeSet<QueueName>,
+}
+
 /// Reads the length of every queue in `queues`, and the broker's own state.
+///
+/// `limit` is when a message was taken at the latest that is overdue.
 pub(crate) async fn read(
     connection: &mut MultiplexedConnection,
     keyspace: &Keyspace,
     queues: &BTreeSet<QueueName>,
+    limit: Timestamp,
+    turns: &mut Turns,
 ) -> Result<Reading, BrokerError> {
     let before_ping = Instant::now();
     let _: redis::Value = redis::cmd("PING")
@@ -34,6 +53,18 @@ pub(crate) async fn read(
     let ping_ms = before_ping.elapsed().as_secs_f64() * 1e3;
     let mut pipeline = redis::pipe();
     pipeline.cmd("HLEN").arg(keyspace.unacked());
+    let index = keyspace.unacked_index();
+    pipeline
+        .cmd("ZCOUNT")
+        .arg(&index)
+        .arg("-inf")
+        .arg(limit.as_seconds());
+    pipeline
+        .cmd("ZRANGE")
+        .arg(&index)
+        .arg(0)
+        .arg(0)
+        .arg("WITHSCORES");
     for queue in queues {
         for (_, key) in keyspace.queue_keys(queue.as_str()) {
             pipeline.cmd("LLEN").arg(key);
@@ -45,22 +76,25 @@ pub(crate) async fn read(
         .query_async(connection)
         .await
         .map_err(failed("read the lengths of queues"))?;
-    let mut answers = answers.into_iter().map(|answer| match answer {
-        redis::Value::Int(length) => u64::try_from(length).unwrap_or(0),
-        _ => 0,
-    });
-    let unacked = answers.next().unwrap_or(0);
-    let lengths = queues
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(redis::Value::Nil);
+    let unacked = length(&next());
+    let overdue = Overdue {
+        count: length(&next()),
+        oldest: oldest(next()),
+    };
+    let lengths: BTreeMap<QueueName, Vec<(u8, u64)>> = queues
         .iter()
         .map(|queue| {
             let steps = keyspace
                 .queue_keys(queue.as_str())
                 .into_iter()
-                .map(|(step, _)| (step, answers.next().unwrap_or(0)))
+                .map(|(step, _)| (step, length(&next())))
                 .collect();
             (queue.clone(), steps)
         })
         .collect();
+    let tails = read_tails(connection, keyspace, &lengths, turns).await?;
     let info: String = redis::cmd("INFO")
         .query_async(connection)
         .await
@@ -68,92 +102,95 @@ pub(crate) async fn read(
     Ok(Reading {
         lengths,
         unacked,
+        overdue,
+        tails,
         redis: read_info(&info, ping_ms),
     })
 }
 
-/// Finds queues: those that exchanges are bound to, and lists that hold task messages.
-pub(crate) async fn discover(
+fn length(answer: &redis::Value) -> u64 {
+    match answer {
+        redis::Value::Int(length) => u64::try_from(*length).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Reads the score of the first member.
+fn oldest(answer: redis::Value) -> Option<Timestamp> {
+    let members: Vec<(String, f64)> = redis::from_redis_value(answer).ok()?;
+    Timestamp::from_seconds(members.first()?.1)
+}
+
+/// Looks at the message that runs next in each queue; in some of them, if they
+/// are many.
+async fn read_tails(
     connection: &mut MultiplexedConnection,
     keyspace: &Keyspace,
-) -> Result<BTreeSet<QueueName>, BrokerError> {
-    let mut queues = BTreeSet::new();
-    for key in scan(connection, &keyspace.binding_pattern(), None).await? {
-        let is_wanted = keyspace
-            .exchange_of_binding_key(&key)
-            .is_some_and(|exchange| keyspace.is_task_exchange(exchange));
-        if !is_wanted {
-            continue;
-        }
-        let members: Vec<Vec<u8>> = connection
-            .smembers(&key)
-            .await
-            .map_err(failed("read a binding table"))?;
-        queues.extend(
-            members
-                .iter()
-                .filter_map(|member| Some(keyspace.parse_binding(member)?.queue)),
-        );
+    lengths: &BTreeMap<QueueName, Vec<(u8, u64)>>,
+    turns: &mut Turns,
+) -> Result<BTreeMap<QueueName, Tail>, BrokerError> {
+    turns.count += 1;
+    let is_turn_of_large = turns.count.is_multiple_of(LARGE_TURNS);
+    turns.large.retain(|queue| lengths.contains_key(queue));
+    let waiting: Vec<(&QueueName, u8)> = lengths
+        .iter()
+        .filter(|(queue, _)| is_turn_of_large || !turns.large.contains(*queue))
+        .filter_map(|(queue, steps)| Some((queue, steps.iter().find(|(_, n)| *n > 0)?.0)))
+        .collect();
+    let from = waiting
+        .iter()
+        .position(|(queue, _)| Some(*queue) > turns.last.as_ref())
+        .unwrap_or(0);
+    let chosen: Vec<(&QueueName, u8)> = waiting
+        .iter()
+        .cycle()
+        .skip(from)
+        .take(waiting.len().min(MAX_TAILS))
+        .copied()
+        .collect();
+    let Some((last, _)) = chosen.last() else {
+        return Ok(BTreeMap::new());
+    };
+    turns.last = Some((*last).clone());
+    let mut pipeline = redis::pipe();
+    for (queue, step) in &chosen {
+        let keys = keyspace.queue_keys(queue.as_str());
+        let key = keys.into_iter().find(|(other, _)| other == step);
+        pipeline
+            .cmd("LINDEX")
+            .arg(key.map(|(_, key)| key).unwrap_or_default())
+            .arg(-1);
     }
-    let prefix = glob_escape(&keyspace.prefix);
-    for key in scan(connection, &format!("{prefix}*"), Some("list")).await? {
-        let Some((queue, _)) = keyspace.parse_queue_key(&key) else {
+    let answers: Vec<redis::Value> = pipeline
+        .ignore_errors()
+        .query_async(connection)
+        .await
+        .map_err(failed("look at the ends of queues"))?;
+    let mut tails = BTreeMap::new();
+    for ((queue, step), answer) in chosen.into_iter().zip(answers) {
+        let redis::Value::BulkString(element) = answer else {
             continue;
         };
-        if queues.contains(&queue) || queues.len() >= MAX_QUEUES {
+        if element.len() > LARGE_BYTES {
+            turns.large.insert(queue.clone());
+        } else {
+            turns.large.remove(queue);
+        }
+        let Ok(message) = decode_message(&element) else {
             continue;
-        }
-        let last: Option<Vec<u8>> = connection
-            .lindex(&key, -1)
-            .await
-            .map_err(failed("look at a list"))?;
-        if last.is_some_and(|last| message::looks_like_message(&last)) {
-            queues.insert(queue);
-        }
+        };
+        tails.insert(
+            queue.clone(),
+            Tail {
+                step,
+                tag: message.delivery_tag,
+                id: message.id,
+                retries: message.retries,
+                is_redelivered: message.redelivered,
+            },
+        );
     }
-    Ok(queues)
-}
-
-async fn scan(
-    connection: &mut MultiplexedConnection,
-    pattern: &str,
-    kind: Option<&str>,
-) -> Result<Vec<String>, BrokerError> {
-    let mut keys = Vec::new();
-    let mut cursor = 0u64;
-    let mut scanned = 0;
-    loop {
-        let mut command = redis::cmd("SCAN");
-        command
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(pattern)
-            .arg("COUNT")
-            .arg(SCAN_COUNT);
-        if let Some(kind) = kind {
-            command.arg("TYPE").arg(kind);
-        }
-        let (next, found): (u64, Vec<Vec<u8>>) = command
-            .query_async(connection)
-            .await
-            .map_err(failed("scan for queues"))?;
-        // A key that is no text cannot be a queue's: kombu names them in UTF-8.
-        keys.extend(found.into_iter().filter_map(|k| String::from_utf8(k).ok()));
-        scanned += SCAN_COUNT;
-        cursor = next;
-        if cursor == 0 || scanned >= MAX_SCANNED {
-            return Ok(keys);
-        }
-    }
-}
-
-pub(super) fn glob_escape(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escape = matches!(c, '*' | '?' | '[' | ']' | '\\').then_some('\\');
-            escape.into_iter().chain([c])
-        })
-        .collect()
+    Ok(tails)
 }
 
 fn read_info(info: &str, ping_ms: f64) -> RedisInfo {

@@ -284,7 +284,8 @@ impl Repairer {
         };
         let mut connection = self.target.connect(false).await?;
         // Those of queues that nobody named yet are found by looking for them.
-        let mut found = crate::broker::queues::discover(&mut connection, &self.keyspace).await?;
+        let found = crate::broker::discovery::discover(&mut connection, &self.keyspace).await?;
+        let mut found = found.queues;
         found.extend(queues);
         let queues: Vec<_> = found.into_iter().collect();
         messages::read(&mut connection, &self.keyspace, &queues).await

@@ -25,7 +25,7 @@ use ledger::Loss;
 use metrics::{Counters, LockWaits};
 use model::{Inspection, TaskId, Timestamp, WorkerName};
 use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
-use queues::{Queues, Reading};
+use queues::{QueueNews, Queues, Reading};
 use repair::Surveys;
 use std::collections::BTreeSet;
 pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
@@ -127,6 +127,8 @@ pub(crate) enum Input {
     },
     /// The queues were read.
     Queues(Box<Reading>),
+    /// Something else was heard of queues.
+    OfQueues(Box<QueueNews>),
     /// A worker answered a ping.
     Answered(WorkerName),
     /// Everybody was pinged.
@@ -169,7 +171,6 @@ pub(crate) struct State {
     tasks: Tasks,
     workers: Workers,
     queues: Queues,
-    queue_rates: HashMap<u32, f64>,
     throughput: Throughput,
     counters: Counters,
     health: Health,
@@ -196,7 +197,6 @@ impl State {
             tasks: Tasks::new(limits.max_tasks),
             workers: Workers::new(limits.max_workers),
             queues: Queues::default(),
-            queue_rates: HashMap::new(),
             throughput: Throughput::new(now),
             counters: Counters::default(),
             health: Health::new(now),
@@ -312,6 +312,9 @@ impl State {
             self.revisions.workers = self.revision;
         }
         self.counters.event(worker, kind, outcome.name);
+        if outcome.taken_from != intern::NONE {
+            self.queues.taken(outcome.taken_from, now);
+        }
         if event.kind == EventKind::TaskSent
             && let Some(queue) = &event.queue
         {
@@ -377,7 +380,13 @@ impl State {
                 self.revisions.health = self.revision;
             }
             Input::Queues(reading) => {
-                self.queues.read(*reading, now);
+                let tasks = &self.tasks;
+                self.queues
+                    .read(*reading, |id| tasks.sent(id.as_str()), now);
+                self.revisions.queues = self.revision;
+            }
+            Input::OfQueues(news) => {
+                self.queues.learn(*news, now);
                 self.revisions.queues = self.revision;
             }
             Input::Answered(worker) => {
@@ -467,9 +476,7 @@ impl State {
             self.events_per_second = rate;
             self.revisions.health = self.revision;
         }
-        let rates = self.queues.rates(now);
-        if rates != self.queue_rates {
-            self.queue_rates = rates;
+        if self.queues.tick(now) {
             self.revisions.queues = self.revision;
         }
         self.last_tick = now;

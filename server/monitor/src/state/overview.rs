@@ -14,6 +14,9 @@ const ROWS: u32 = 8;
 const FAILING_SHARE: f64 = 0.2;
 const FAILING_COUNT: u64 = 5;
 
+/// Bytes that owners left behind, from which that needs a person.
+const LEFTOVER_BYTES: u64 = 1_000_000;
+
 impl State {
     /// Returns what finds the newest failures, for the first screen.
     pub(crate) fn newest_failures() -> TaskQuery {
@@ -108,8 +111,41 @@ impl State {
                 });
             }
         }
+        self.broker_keys(&mut list);
         list.sort_by_key(|attention| attention.severity);
         list
+    }
+
+    /// Says what is wrong with the broker's keys.
+    fn broker_keys(&self, list: &mut Vec<Attention>) {
+        let health = self.queues.health();
+        let mut watch = |title: String, evidence: String| {
+            list.push(Attention {
+                severity: Severity::Watch,
+                title,
+                evidence,
+                href: "/broker".to_owned(),
+            });
+        };
+        if health.unacked_overdue > 0 {
+            let noun = if health.unacked_overdue == 1 {
+                "message"
+            } else {
+                "messages"
+            };
+            watch(
+                format!("{} {noun} unacknowledged too long", health.unacked_overdue),
+                "Older than the visibility timeout: workers will run them again".to_owned(),
+            );
+        }
+        let bytes: u64 = health.leftovers.iter().map(|kind| kind.bytes).sum();
+        if bytes > LEFTOVER_BYTES {
+            let keys: u64 = health.leftovers.iter().map(|kind| kind.keys).sum();
+            watch(
+                format!("{} MB left behind in Redis", bytes / 1_000_000),
+                format!("{keys} keys of owners that are gone"),
+            );
+        }
     }
 
     /// Says how many tasks lost their worker, and how many run suspiciously long.

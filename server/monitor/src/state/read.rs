@@ -4,6 +4,7 @@
 use super::{
     Found, Scan, State,
     metrics::{Gathered, Labels},
+    queues::Queues,
     repair::OpenTask,
     tasks::{self, Census, Samples, Sweep, Waiting},
 };
@@ -138,8 +139,34 @@ impl State {
     pub(crate) fn queue_list(&self) -> QueueList {
         let consumers = self.workers.consumers(&self.names);
         let are_known = self.workers.knows_all_queues();
-        self.queues
-            .list(&self.names, &consumers, are_known, &self.queue_rates)
+        self.queues.list(&self.names, &consumers, are_known)
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// Tells whether anything told of a queue.
+    pub(crate) fn knows_queue(&self, queue: &model::QueueName) -> bool {
+        self.queues.is_known(queue)
+            || self.names.queues.find(queue.as_str()).is_some()
+            || self.workers.consumers(&self.names).contains_key(queue)
+    }
+
+    /// Returns the workers online that are known to consume a queue.
+    pub(crate) fn consumers_of(&self, queue: &model::QueueName) -> Vec<WorkerName> {
+        let mut consumers = self.workers.consumers(&self.names);
+        consumers.remove(queue).unwrap_or_default()
+    }
+
+    /// Returns when a task was sent, if that was heard, and how often it was retried before.
+    pub(crate) fn sent(&self, id: &TaskId) -> Option<(Timestamp, u32)> {
+        self.tasks.sent(id.as_str())
+    }
+
+    /// Returns the longest visibility timeout that workers tell, seconds.
+    pub(crate) fn visibility_timeout(&self) -> Option<f64> {
+        self.workers.visibility_timeout()
     }
 
     /// Returns the names of queues that only events and workers tell of.

@@ -4,4 +4,5 @@ mod celery;
 mod honest;
 mod redis;
 mod support;
+mod surgery;
 mod views;

@@ -108,6 +108,19 @@ pub fn open_unacked(value: &[u8]) -> Result<OpenMessage, DecodeError> {
     open(&held(value)?)
 }
 
+/// Returns the exchange and the routing key of a value of the hash of messages
+/// that workers hold, without reading the message.
+pub fn unacked_route(value: &[u8]) -> Option<(String, String)> {
+    let start = json::skip_space(value, 0);
+    (value.get(start) == Some(&b'[')).then_some(())?;
+    let message = json::skip_space(value, start + 1);
+    let comma = json::skip_space(value, json::skip_value(value, message)?);
+    (value.get(comma) == Some(&b',')).then_some(())?;
+    let rest = value.get(comma + 1..)?;
+    let text = String::from_utf8_lossy(rest);
+    serde_json::from_str(&format!("[{text}")).ok()
+}
+
 fn held(value: &[u8]) -> Result<Envelope, DecodeError> {
     let parsed = json::parse_value(value).map_err(|kind| kind.at(value))?;
     let message = match parsed {
@@ -233,6 +246,14 @@ mod tests {
             decode_message(element).map_err(|e| e.kind),
             Err(DecodeErrorKind::Missing("task"))
         );
+        let route = |value: &[u8]| unacked_route(value);
+        assert_eq!(
+            route(br#"[{"a": ["x"]}, "", "lab"]"#),
+            Some((String::new(), "lab".to_owned()))
+        );
+        for value in [&b""[..], b"[", b"[1]", b"[1, 2, 3]", b"{}", b"[1, \"a\"]"] {
+            assert_eq!(route(value), None);
+        }
         assert!(decode_unacked(b"[]").is_err());
         assert!(decode_unacked(b"[1]").is_err());
         assert!(decode_unacked(b"nonsense").is_err());

@@ -74,6 +74,9 @@ pub(crate) struct Outcome {
     pub(crate) wait: Option<f64>,
     /// It is a `task-started` that was not heard before.
     pub(crate) is_new_start: bool,
+    /// The queue that a worker took it from: told when both are known, as
+    /// `task-sent` may come after `task-received`.
+    pub(crate) taken_from: u32,
     /// An end that was known from elsewhere, and that this event tells anew.
     pub(crate) retold: Option<(Ended, Timestamp)>,
 }
@@ -125,6 +128,7 @@ impl Tasks {
         };
         let mut outcome = Outcome::default();
         let (segment, at) = self.segment_mut(task);
+        let had_queue = segment.queue[at] != 0;
         segment.sources[at] |= known::EVENT;
         let is_repaired = segment.sources[at] & known::REPAIRED != 0;
         if is_repaired || segment.state[at] == code::ORPHANED {
@@ -148,6 +152,14 @@ impl Tasks {
             segment.rest[at].clock = clock;
         }
         outcome.name = segment.name[at];
+        let is_taken = match event.kind {
+            EventKind::TaskReceived => true,
+            EventKind::TaskSent => !had_queue && segment.received[at] != NO_TIME,
+            _ => false,
+        };
+        if is_taken {
+            outcome.taken_from = segment.queue[at];
+        }
         outcome
     }
 

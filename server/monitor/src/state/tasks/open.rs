@@ -44,6 +44,14 @@ impl Tasks {
         Some((open.worker, open.pid, since))
     }
 
+    /// Returns when the present attempt of a task was sent, if that was heard,
+    /// and how often the task was retried before.
+    pub(crate) fn sent(&self, id: &str) -> Option<(Timestamp, u32)> {
+        let (segment, at) = self.segment(self.find(id)?);
+        let sent = segment.sent[at];
+        (sent != NO_TIME).then_some((Timestamp(sent), segment.retries[at]))
+    }
+
     /// Tells whether events or anything else told how a task ended.
     pub(crate) fn has_ended(&self, id: &str) -> Option<bool> {
         let (segment, at) = self.segment(self.find(id)?);

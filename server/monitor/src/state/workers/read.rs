@@ -156,6 +156,14 @@ impl Workers {
         })
     }
 
+    /// Returns the longest visibility timeout that workers tell, seconds.
+    pub(crate) fn visibility_timeout(&self) -> Option<f64> {
+        self.inspections
+            .values()
+            .filter_map(|inspection| inspect::conf_visibility_timeout(inspection.conf.as_ref()?))
+            .reduce(f64::max)
+    }
+
     /// Returns how many processes of a name are there.
     pub(crate) fn namesakes(&self, names: &Names, name: &WorkerName) -> usize {
         let id = names.workers.find(name.as_str());
