@@ -15,6 +15,7 @@ mod search;
 mod segment;
 mod survey;
 mod text;
+mod uuid;
 
 pub(crate) use apply::Ended;
 pub(crate) use open::Sweep;
@@ -30,6 +31,7 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::BuildHasher,
 };
+use uuid::{parse_uuid, write_uuid};
 
 /// Codes of Celery's own states are their places in [`TaskState::BUILT_IN`];
 /// custom states follow.
@@ -422,40 +424,4 @@ fn is_held_by_a_worker(state: u8) -> bool {
 
 fn time(micros: i64) -> Option<Timestamp> {
     (micros != NO_TIME).then_some(Timestamp(micros))
-}
-
-/// Reads a UUID in its canonical form; any other spelling is another id to Celery.
-fn parse_uuid(id: &str) -> Option<u128> {
-    let bytes: &[u8; 36] = id.as_bytes().try_into().ok()?;
-    let mut number: u128 = 0;
-    for (place, byte) in bytes.iter().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        number = number << 4 | u128::from(digit);
-    }
-    Some(number)
-}
-
-/// Writes a UUID in its canonical form.
-fn write_uuid(number: u128, out: &mut [u8; 36]) -> &str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut shift = 128;
-    for (place, byte) in out.iter_mut().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            *byte = b'-';
-        } else {
-            shift -= 4;
-            *byte = DIGITS[(number >> shift) as usize & 0xf];
-        }
-    }
-    std::str::from_utf8(out).unwrap_or_default()
 }
