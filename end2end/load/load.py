@@ -9,7 +9,8 @@
     load.py browsers                  the cost of 50 open live tables
     load.py growth                    how cost grows; draws a picture
     load.py flower                    Flower 2.2.0 on the same flood
-    load.py all                       everything, one after the other
+    load.py profile                   where the time of a burst goes, by stage
+    load.py all                       everything but the profile, one after the other
 
 Figures go to target/load/<scenario>.json, a table to the screen. README.md tells what they mean.
 SIGINT or SIGTERM ends all it started.
@@ -27,7 +28,7 @@ from rig.clock import pass_on_nice
 from rig.lab import Options, load_average
 from rig.machine import describe
 from rig.report import write_json
-from scenarios import browsers, burst, flower, growth, live, memory, pages
+from scenarios import browsers, burst, flower, growth, live, memory, pages, profile
 
 SCENARIOS: dict[str, Any] = {
     "burst": (burst, "events at Redis's full speed: loss, delay, CPU"),
@@ -37,7 +38,10 @@ SCENARIOS: dict[str, Any] = {
     "browsers": (browsers, "what many open live tables cost"),
     "growth": (growth, "how cost grows with tasks, workers, types and browsers"),
     "flower": (flower, "Flower 2.2.0 on the same flood, and the ratios"),
+    "profile": (profile, "where the time of a burst goes, by stage"),
 }
+# Needs programs and a binary of its own.
+NOT_IN_ALL = {"profile"}
 
 
 def parse() -> argparse.Namespace:
@@ -45,7 +49,7 @@ def parse() -> argparse.Namespace:
     scenarios = parser.add_subparsers(dest="scenario", required=True, metavar="SCENARIO")
     for name, (module, text) in SCENARIOS.items():
         module.add_arguments(scenarios.add_parser(name, help=text))
-    scenarios.add_parser("all", help="all of them with their defaults")
+    scenarios.add_parser("all", help="all but the profile, with their defaults")
     for sub in scenarios.choices.values():
         sub.add_argument(
             "--binary",
@@ -89,6 +93,8 @@ def main() -> int:
             run(arguments.scenario, arguments)
             return 0
         for name, (module, _) in SCENARIOS.items():
+            if name in NOT_IN_ALL:
+                continue
             defaults = argparse.ArgumentParser()
             module.add_arguments(defaults)
             run(name, defaults.parse_args([], argparse.Namespace(**vars(arguments))))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CPUCLOCK_SCHED = 2
@@ -14,6 +15,18 @@ def cpu_seconds(pid: int) -> float:
     ticks of `/proc/PID/stat` are 10 ms.
     """
     return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
+
+
+def waits_for_processor(pid: int, thread: str) -> tuple[float, int]:
+    """Seconds that threads of that name were ready to run and had no processor, and how often they were given one."""
+    seconds, turns = 0.0, 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread may end meanwhile.
+        with suppress(OSError):
+            if (task / "comm").read_text().strip() == thread:
+                _, waited, slices = (task / "schedstat").read_text().split()
+                seconds, turns = seconds + int(waited) / 1e9, turns + int(slices)
+    return seconds, turns
 
 
 def memory_bytes(pid: int) -> tuple[int, int]:

@@ -31,16 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=400_000, metavar="N", help="events of a burst (default 400000)")
     parser.add_argument("--times", type=int, default=10, metavar="N", help="bursts, one after the other (default 10)")
     parser.add_argument("--max-tasks", type=int, default=100_000, metavar="N", help="default 100000")
+    parser.add_argument("--buffer", type=int, metavar="BYTES", help="the dashboard's --buffer-bytes, to see what it drops")
     parser.add_argument("--no-limits", action="store_true", help="do not measure Redis alone first")
 
 
 def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
-    figures: dict[str, Any] = {"events": arguments.events, "max_tasks": arguments.max_tasks}
+    figures: dict[str, Any] = {"events": arguments.events, "max_tasks": arguments.max_tasks, "buffer": arguments.buffer}
+    more = () if arguments.buffer is None else ("--buffer-bytes", str(arguments.buffer))
     with laboratory(options) as lab:
         if not arguments.no_limits:
             figures["limits"] = limits(lab, arguments.events)
             print(f"What Redis and the sender reach alone\n{table(figures['limits'])}\n")
-    with laboratory(options) as lab, watched(lab, arguments.max_tasks) as (dashboard, browser):
+    with laboratory(options) as lab, watched(lab, arguments.max_tasks, *more) as (dashboard, browser):
         figures["runs"] = [one(lab, dashboard, browser, arguments.events) for _ in range(arguments.times)]
         lab.heart.go_on()
         figures["summary"] = summary(lab, browser, figures["runs"])

@@ -10,14 +10,18 @@ from urllib.parse import urlencode
 
 from flood.work import FEW_NEEDLE, MANY_NEEDLE, NO_NEEDLE
 from rig import LoadError
+from rig.clock import waits_for_processor
 from rig.http import Browser
 from rig.lab import Lab, Options, laboratory, load_average, watched
+from rig.processes import Dashboard
 from rig.report import percentile, table
 from scenarios.memory import filled, room_for
 
 PAGE = 50
 SORTS = "received started finished timestamp name state worker queue retries wait runtime".split()
 LOCK_WAITS = "celeriac_lock_wait_seconds"
+# Threads that change the state and that read it, as the kernel cuts their names.
+THREADS = {"writer": "celeriac-aggreg", "readers": "tokio-rt-worker"}
 WARM_UP = 3
 LEAST_SAMPLES = 10
 # What a page may take under load, in times at rest.
@@ -53,17 +57,17 @@ def run(options: Options, arguments: argparse.Namespace) -> dict[str, Any]:
         figures: dict[str, Any] = {"filled": filled(lab, dashboard, browser, arguments.tasks)}
         print(f"{table([figures['filled']])}\n")
         questions = all_questions(lab)
-        waits = browser.histogram(LOCK_WAITS)
+        waits, turns = browser.histogram(LOCK_WAITS), turns_of(dashboard)
         figures["idle"] = ask_all(browser, questions, arguments, is_checked=True)
-        figures["lock"] = [lock_waits("idle", waits, browser)]
+        figures["lock"] = [lock_waits("idle", waits, browser) | unscheduled(turns, dashboard)]
         print(f"{arguments.tasks:,} tasks, at rest (milliseconds)\n{table(figures['idle'])}\n")
         if arguments.rate > 0:
             seconds = time_needed(figures["idle"], arguments)
             with lab.stream(arguments.rate, seconds) as sender:
                 time.sleep(max(sender.start - time.monotonic(), 0.0) + 1.0)
-                waits = browser.histogram(LOCK_WAITS)
+                waits, turns = browser.histogram(LOCK_WAITS), turns_of(dashboard)
                 figures["busy"] = ask_all(browser, questions, arguments, lambda: sender.is_sending)
-                figures["lock"].append(lock_waits("busy", waits, browser))
+                figures["lock"].append(lock_waits("busy", waits, browser) | unscheduled(turns, dashboard))
             print(f"while {arguments.rate:,.0f} events a second come in (milliseconds)\n{table(figures['busy'])}\n")
         figures["groups"] = groups(figures)
         print(table(figures["groups"]))
@@ -171,6 +175,19 @@ def groups(figures: dict[str, Any]) -> list[dict[str, Any]]:
                 row |= {f"{when}_p95": worst["p95"], f"{when}_max": worst["max"], f"{when}_slowest": worst["page"]}
         rows.append(row)
     return rows
+
+
+def turns_of(dashboard: Dashboard) -> dict[str, tuple[float, int]]:
+    return {who: waits_for_processor(dashboard.pid, thread) for who, thread in THREADS.items()}
+
+
+def unscheduled(before: dict[str, tuple[float, int]], dashboard: Dashboard) -> dict[str, Any]:
+    """How long threads were ready to run and had no processor, each time: the machine's part of the writer's waits."""
+    means = {}
+    for who, (seconds, turns) in turns_of(dashboard).items():
+        more = max(turns - before[who][1], 1)
+        means[f"{who}_unscheduled"] = (seconds - before[who][0]) / more * 1e3
+    return means
 
 
 def lock_waits(when: str, before: dict[float, float], browser: Browser) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The instruments themselves: senders on a real Redis, clocks on a real process, arithmetic."""
 
+import os
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,7 +15,7 @@ from flood.cluster import Cluster
 from flood.flood import Flood
 from flood.wire import events_in
 from rig import LoadError
-from rig.clock import cpu_seconds, memory_bytes, reset_peak
+from rig.clock import cpu_seconds, memory_bytes, reset_peak, waits_for_processor
 from rig.heart import Heart
 from rig.lab import Lab, Options
 from rig.plot import Panel, Series, draw, steps
@@ -23,6 +24,7 @@ from rig.report import percentile, table
 from rig.sender import EvenSender, Publisher, in_slices, in_writes, send_all
 from scenarios.browsers import Totals, follow
 from scenarios.burst import limits
+from scenarios.profile import OTHER, stage_of
 
 RATE = 20_000.0
 
@@ -150,3 +152,20 @@ def test_a_drawing_is_well_formed_and_marks_every_known_value() -> None:
     drawing = draw([Panel("Title & more", "things", "ms", series)] * 3, columns=2)
     root = ElementTree.fromstring(drawing)
     assert len(root.findall(".//{*}circle")) == 3 * 4
+
+
+def test_a_sample_counts_for_the_innermost_stage() -> None:
+    decode = "fields::read /src/server/protocol/src/event/fields.rs:40"
+    apply = "apply /src/server/monitor/src/state/tasks/apply.rs:120"
+    text = "set_text /src/server/monitor/src/state/tasks/segment.rs:231"
+    assert stage_of(("__memmove_avx512_unaligned_erms", text, apply, decode)) == "texts of tasks"
+    assert stage_of((apply, decode)) == "attempts and columns of tasks"
+    assert stage_of(("asm_exc_page_fault", decode, "run /src/server/monitor/src/aggregator.rs:70")) == "decode JSON"
+    assert stage_of(("start_thread", "clone3")) == OTHER
+
+
+def test_a_thread_that_runs_was_given_a_processor() -> None:
+    name = Path("/proc/self/comm").read_text().strip()
+    seconds, turns = waits_for_processor(os.getpid(), name)
+    assert seconds >= 0 and turns >= 1
+    assert waits_for_processor(os.getpid(), "no such thread") == (0.0, 0)
