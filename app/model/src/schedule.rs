@@ -10,7 +10,7 @@ use std::fmt;
 pub enum ScheduleSource {
     /// The workers' configuration (`beat_schedule`).
     Configuration,
-    /// RedBeat's keys in Redis.
+    /// `RedBeat`'s keys in Redis.
     RedBeat,
 }
 
@@ -107,6 +107,6 @@ pub struct Schedule {
     /// When workers told their configuration last; absent before.
     pub asked: Option<Timestamp>,
     /// Whether a beat answers (`celerybeat@…`, since Celery 5.7 if enabled) or
-    /// RedBeat holds its lock; unknown if neither can be told.
+    /// `RedBeat` holds its lock; unknown if neither can be told.
     pub is_beat_alive: Option<bool>,
 }

@@ -12,6 +12,9 @@ const DETAILS_AT_ONCE: usize = 32;
 /// Rows of tasks copied under one lock.
 const ROWS_AT_ONCE: usize = 100;
 
+/// Ids copied under one lock.
+const IDS_AT_ONCE: usize = 1_024;
+
 /// The right to change the state. There is one, and the aggregator has it.
 #[derive(Debug)]
 pub(crate) struct StateWriter {
@@ -124,6 +127,22 @@ impl StateReader {
             .chunks(DETAILS_AT_ONCE)
             .flat_map(|part| self.read().task_details(part))
             .collect()
+    }
+
+    /// Returns the ids of all tasks that match, in order, at most `limit`, and
+    /// how many match.
+    pub(crate) fn task_ids(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        limit: usize,
+    ) -> (Vec<TaskId>, u64) {
+        let mut scan = self.read().scan(query, search, limit);
+        while self.read().step(&mut scan) {}
+        let found = scan.finish();
+        let parts = found.window.chunks(IDS_AT_ONCE);
+        let ids = parts.flat_map(|part| self.read().ids(part)).collect();
+        (ids, found.total)
     }
 
     /// Returns a receiver that is told the revision, at most ten times a second.

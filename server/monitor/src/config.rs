@@ -20,6 +20,8 @@ pub struct MonitorConfig {
     pub max_workers: usize,
     /// Most bytes of events that wait to be applied; beyond that they are dropped and counted.
     pub buffer_bytes: usize,
+    /// Most bytes of task messages that are kept to send their tasks again; 0 keeps none.
+    pub seen_bytes: usize,
     /// Whether workers that send no task events are told to.
     pub enable_events: bool,
     /// Time between two readings of the queues' lengths.
@@ -54,6 +56,7 @@ impl MonitorConfig {
             max_tasks: 100_000,
             max_workers: 5_000,
             buffer_bytes: 256 << 20,
+            seen_bytes: 64 << 20,
             enable_events: true,
             poll_interval: Duration::from_secs(2),
             inspect_timeout: Duration::from_secs(1),

@@ -33,6 +33,8 @@ use broker::{
     events::EventReader,
     pidbox::Pidbox,
     results::Results,
+    seen::{Sampler, Seen},
+    sender::Sender,
 };
 use cell::StateReader;
 use control::Control;
@@ -140,7 +142,17 @@ impl Monitor {
             };
             Results::new(target, config.keyspace.clone())
         });
+        let seen = Seen::new(config.seen_bytes);
+        let sampler = Sampler {
+            target: target.clone(),
+            keyspace: config.keyspace.clone(),
+            reader: reader.clone(),
+            seen: seen.clone(),
+        };
+        tracker.spawn(sampler.run(cancel.clone()));
         let control = Control::new(control::Parts {
+            outbox: control::Outbox::new(Sender::new(target.clone()), seen),
+            bulks: control::Bulks::new(cancel.clone(), tracker.clone()),
             pidbox: pidbox.clone(),
             results: results.clone(),
             target: target.clone(),

@@ -9,6 +9,8 @@ pub(crate) mod pidbox;
 pub(crate) mod queues;
 mod resp;
 pub(crate) mod results;
+pub(crate) mod seen;
+pub(crate) mod sender;
 mod socket;
 pub(crate) mod surgery;
 pub(crate) mod unacked;

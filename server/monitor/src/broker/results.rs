@@ -71,6 +71,58 @@ impl Results {
         Ok(stored)
     }
 
+    /// Returns the documents stored for tasks as they are, in the order of
+    /// `ids`; nothing for those that have none, or one larger than 8 MiB.
+    pub(crate) async fn read_documents(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<Vec<Option<Vec<u8>>>, BrokerError> {
+        let failed = |source| BrokerError::Command {
+            operation: "read results",
+            source,
+        };
+        let mut documents = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MANY) {
+            let mut guard = self.connection.lock().await;
+            let mut connection = match guard.take() {
+                Some(connection) => connection,
+                None => self.target.connect(false).await?,
+            };
+            let mut pipeline = redis::pipe();
+            for id in ids {
+                pipeline.strlen(self.keyspace.result_key(id));
+            }
+            // A key of another type under a result's name fails alone.
+            let lengths: Vec<redis::Value> = pipeline
+                .ignore_errors()
+                .query_async(&mut connection)
+                .await
+                .map_err(failed)?;
+            let mut turn: Vec<(usize, String)> = Vec::new();
+            let (mut bytes, first) = (0, documents.len());
+            documents.resize(first + ids.len(), None);
+            for (place, (id, length)) in ids.iter().zip(lengths).enumerate() {
+                let length = match length {
+                    redis::Value::Int(length) => u64::try_from(length).unwrap_or(0),
+                    _ => 0,
+                };
+                if length == 0 || length > MAX_BYTES {
+                    continue;
+                }
+                if bytes + length > MAX_BYTES_AT_ONCE {
+                    get_all(&mut connection, &mut turn, &mut documents).await?;
+                    bytes = 0;
+                }
+                bytes += length;
+                turn.push((first + place, self.keyspace.result_key(id)));
+            }
+            get_all(&mut connection, &mut turn, &mut documents).await?;
+            // Kept only if it works: after an error the next read connects anew.
+            *guard = Some(connection);
+        }
+        Ok(documents)
+    }
+
     async fn read_chunk(
         &self,
         connection: &mut MultiplexedConnection,
@@ -177,4 +229,30 @@ impl Results {
             .transpose()
             .map_err(BrokerError::Result)
     }
+}
+
+/// Reads keys to their places among the documents.
+async fn get_all(
+    connection: &mut MultiplexedConnection,
+    turn: &mut Vec<(usize, String)>,
+    documents: &mut [Option<Vec<u8>>],
+) -> Result<(), BrokerError> {
+    if turn.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&String> = turn.iter().map(|(_, key)| key).collect();
+    let values: Vec<Option<Vec<u8>>> = redis::cmd("MGET")
+        .arg(keys)
+        .query_async(connection)
+        .await
+        .map_err(|source| BrokerError::Command {
+        operation: "read results",
+        source,
+    })?;
+    for ((place, _), value) in turn.drain(..).zip(values) {
+        if let Some(document) = documents.get_mut(place) {
+            *document = value;
+        }
+    }
+    Ok(())
 }

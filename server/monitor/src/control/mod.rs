@@ -8,6 +8,9 @@ mod schedule;
 mod tasks;
 mod workers;
 
+pub(crate) use bulk::Bulks;
+pub(crate) use retry::Outbox;
+
 use crate::{
     broker::{connect::Target, pidbox::Pidbox, results::Results},
     cell::StateReader,
@@ -28,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) intake: Intake,
     pub(crate) reader: StateReader,
     pub(crate) inspector: Inspector,
+    pub(crate) outbox: Outbox,
+    pub(crate) bulks: Bulks,
     /// How long workers may take to answer.
     pub(crate) timeout: Duration,
 }

@@ -10,6 +10,7 @@ mod overview;
 pub(crate) mod queues;
 mod read;
 pub(crate) mod repair;
+pub(crate) mod retries;
 pub(crate) mod tasks;
 mod throughput;
 pub(crate) mod workers;
@@ -27,6 +28,7 @@ use model::{Inspection, TaskId, Timestamp, WorkerName};
 use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{QueueNews, Queues, Reading};
 use repair::Surveys;
+use retries::{Retries, Sent};
 use std::collections::BTreeSet;
 pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
 use tasks::{Tasks, repair::Fact};
@@ -148,6 +150,8 @@ pub(crate) enum Input {
     Inspected(WorkerName, Box<Inspection>),
     /// Another source than events tells of tasks.
     Facts(Vec<Fact>),
+    /// The dashboard sent tasks.
+    Sent(Vec<Sent>),
     /// Tasks that no worker has any more and of which no result is kept.
     Vanished {
         ids: Vec<TaskId>,
@@ -184,6 +188,7 @@ pub(crate) struct State {
     /// Events of every worker were missed, or none came yet.
     is_repair_due: bool,
     surveys: Surveys,
+    retries: Retries,
     /// When messages were dropped last, until it is repaired.
     last_drop: Option<Timestamp>,
 }
@@ -207,6 +212,7 @@ impl State {
             to_repair: BTreeSet::new(),
             is_repair_due: false,
             surveys: Surveys::default(),
+            retries: Retries::default(),
             last_drop: None,
             limits,
         }
@@ -420,6 +426,7 @@ impl State {
                 self.revisions.queues = self.revision;
             }
             Input::Facts(facts) => self.learn(&facts, now),
+            Input::Sent(tasks) => self.note_sent(tasks, now),
             Input::Vanished { ids, asked, reason } => self.vanish(&ids, asked, reason),
             Input::Orphaned(orphans) => self.orphan(&orphans),
         }

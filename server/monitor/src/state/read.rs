@@ -94,11 +94,33 @@ impl State {
         window
             .iter()
             .filter_map(|sequence| self.tasks.detail_at(&self.names, *sequence, false))
+            .map(|task| self.with_links(task))
             .collect()
     }
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {
-        self.tasks.detail(&self.names, id)
+        let task = self.tasks.detail(&self.names, id)?;
+        Some(self.with_links(task))
+    }
+
+    /// Returns everything known of a task but its children.
+    pub(crate) fn task_alone(&self, id: &TaskId) -> Option<TaskDetail> {
+        let sequence = self.tasks.find(id.as_str())?;
+        let task = self.tasks.detail_at(&self.names, sequence, false)?;
+        Some(self.with_links(task))
+    }
+
+    fn with_links(&self, mut task: TaskDetail) -> TaskDetail {
+        self.retries.fill(&mut task);
+        task
+    }
+
+    /// Returns the ids of tasks with these sequence numbers; those that are
+    /// gone by now are left out.
+    pub(crate) fn ids(&self, window: &[u64]) -> Vec<TaskId> {
+        let ids = window.iter();
+        ids.filter_map(|sequence| self.tasks.id_of(*sequence))
+            .collect()
     }
 
     pub(crate) fn task_types(&self) -> Vec<TaskName> {

@@ -1,5 +1,6 @@
 """A Celery application for the engine's tests; one task for each way to end."""
 
+import json
 import os
 import time
 
@@ -10,6 +11,8 @@ app.conf.update(
     task_default_queue="lab",
     task_send_sent_event=True,
     broker_connection_retry_on_startup=True,
+    result_extended="RESULT_EXTENDED" in os.environ,
+    accept_content=["json", "pickle"],
 )
 
 
@@ -50,3 +53,31 @@ def careful(self):
 @app.task(send_events=False)
 def silent():
     """Run without a word."""
+
+
+def is_retried(request):
+    """Tell whether a dashboard sent the task again."""
+    return "celeriac_retry_of" in (request.headers or {})
+
+
+@app.task(bind=True)
+def record(self, *args, **kwargs):
+    """Write down what came, and fail unless the task was sent again."""
+    request = self.request
+    fields = ["root_id", "parent_id", "retries", "group", "chord", "eta", "headers"]
+    fields += ["delivery_info", "origin"]
+    told = {field: getattr(request, field, None) for field in fields}
+    told["args"] = ascii(args)
+    told["kwargs"] = ascii(kwargs)
+    app.backend.client.set(f"told-{request.id}", json.dumps(told, default=repr))
+    if not is_retried(request):
+        raise ValueError("as asked")
+    return "done"
+
+
+@app.task(bind=True)
+def count(self, number):
+    """Count a run, and fail unless the task was sent again."""
+    app.backend.client.hincrby("runs", number, 1)
+    if not is_retried(self.request):
+        raise ValueError("as asked")

@@ -37,7 +37,12 @@ pub(crate) struct Worker(pub(crate) Process);
 
 impl Worker {
     pub(crate) fn start(redis: &Redis, name: &str, options: &[&str]) -> Self {
-        let child = command(redis)
+        Self::start_as(command(redis), name, options)
+    }
+
+    /// Starts a worker with an environment of its own.
+    pub(crate) fn start_as(mut command: Command, name: &str, options: &[&str]) -> Self {
+        let child = command
             .args(["-m", "celery", "-A", "lab", "worker", "-c", "2", "-n", name])
             .args(options)
             .process_group(0)

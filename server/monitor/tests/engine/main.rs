@@ -3,6 +3,7 @@
 mod celery;
 mod honest;
 mod redis;
+mod retry;
 mod support;
 mod surgery;
 mod views;

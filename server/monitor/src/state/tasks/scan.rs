@@ -151,7 +151,8 @@ pub(crate) struct Found {
     /// Sequence numbers of the window, in order.
     pub(crate) window: Vec<u64>,
     by_code: [u64; 256],
-    total: u64,
+    /// How many match.
+    pub(crate) total: u64,
     newer: u64,
 }
 
