@@ -158,6 +158,7 @@ impl Config {
                 max_tasks: options.max_tasks,
                 max_workers: options.max_workers,
                 buffer_bytes: options.buffer_bytes,
+                seen_bytes: options.seen_bytes,
                 enable_events: options.enable_events,
                 poll_interval: options.poll_interval,
                 inspect_timeout: options.inspect_timeout,

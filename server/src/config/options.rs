@@ -108,6 +108,11 @@ pub(super) struct Options {
           default_value = "268435456", value_parser = parse_at_least::<1_048_576>)]
     pub(super) buffer_bytes: usize,
 
+    /// Most bytes of waiting task messages kept to send their tasks again exactly; 0 keeps none
+    #[arg(long, value_name = "BYTES", env = "CELERIAC_SEEN_BYTES",
+          default_value = "67108864", value_parser = parse_at_least::<0>)]
+    pub(super) seen_bytes: usize,
+
     /// Celery's broker_transport_options.global_keyprefix
     #[arg(long, value_name = "TEXT", env = "CELERIAC_KEY_PREFIX")]
     pub(super) key_prefix: Option<String>,

@@ -2,7 +2,7 @@
 
 use crate::{
     celery::{Worker, command, ended, online},
-    support::{PATIENCE, Redis, eventually},
+    support::{PATIENCE, Redis, eventually, is_up},
 };
 use model::{
     ArgumentSource, BulkAct, BulkProgress, BulkTarget, Caller, Command, Door, ErrorKind, JsonText,
@@ -263,6 +263,75 @@ async fn arguments_of_extended_results_run_again_as_they_were() {
         assert_eq!(part(&before, "args"), part(&after, "args"), "{what}");
         assert_eq!(part(&before, "kwargs"), part(&after, "kwargs"), "{what}");
     }
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orphans_message_is_sent_again_while_the_broker_still_has_it() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis, 0)(config);
+        config.orphan_grace = Duration::from_secs(1);
+    });
+    let mut first = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    let tasks = clients_tasks(
+        &redis,
+        "tell('held', lab.held.delay(float('nan'), '\\ud800', 2**70))",
+    );
+    let old = &tasks["held"];
+    ended(&monitor, old, TaskState::Started).await;
+    first.kill();
+    ended(&monitor, old, TaskState::Orphaned).await;
+    let planned = plan(&monitor, old).await;
+    assert_eq!(planned.chosen, Some(ArgumentSource::Message));
+    let is_said = |words: &str| planned.consequences.iter().any(|said| said.contains(words));
+    assert!(is_said("may deliver it again"), "{planned:?}");
+    let _second = Worker::start(&redis, "w2@lab", &["-E"]);
+    online(&monitor, "w2@lab").await;
+    let outcome = retry(&monitor, old, None).await.expect("it is sent");
+    let new = outcome.task.expect("it has an id");
+    let done = ended(&monitor, &new, TaskState::Success).await;
+    let result = r"'(nan, \'\ud800\', 1180591620717411303424)'";
+    assert_eq!(done.result.as_deref(), Some(result));
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worker_that_holds_a_revoked_task_tells_its_arguments() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| {
+        with_backend(&redis, 0)(config);
+        config.result_stream = true;
+    });
+    let _worker = Worker::start(&redis, "w1@lab", &["-E"]);
+    online(&monitor, "w1@lab").await;
+    // Both slots are held, so that the third task stays with the worker.
+    let tasks = clients_tasks(
+        &redis,
+        "tell('first', lab.sleep.delay(600))\n\
+         tell('second', lab.sleep.delay(600))\n\
+         tell('third', lab.record.apply_async((float('nan'), '\\ud800', 2**70), priority=3))",
+    );
+    for running in ["first", "second"] {
+        ended(&monitor, &tasks[running], TaskState::Started).await;
+    }
+    let old = &tasks["third"];
+    ended(&monitor, old, TaskState::Received).await;
+    clients_tasks(&redis, &format!("lab.app.control.revoke('{old}')"));
+    ended(&monitor, old, TaskState::Revoked).await;
+    let planned = plan(&monitor, old).await;
+    assert!(is_usable(&planned, ArgumentSource::Message), "{planned:?}");
+    assert!(is_usable(&planned, ArgumentSource::Worker), "{planned:?}");
+    let outcome = retry(&monitor, old, Some(ArgumentSource::Worker)).await;
+    let new = outcome.expect("it is sent").task.expect("it has an id");
+    let stop = format!("lab.app.control.terminate('{}')", tasks["first"]);
+    clients_tasks(&redis, &stop);
+    ended(&monitor, &new, TaskState::Success).await;
+    let after = told(&redis, &new).expect("it ran");
+    assert_eq!(after["args"], r"(nan, '\ud800', 1180591620717411303424)");
+    assert_eq!(after["delivery_info"]["priority"], 3);
+    assert!(told(&redis, old).is_none(), "the revoked one did not run");
     monitor.shutdown().await;
 }
 
@@ -614,5 +683,98 @@ async fn a_bulk_loses_and_doubles_nothing() {
     let problem = progress.problem.expect("it says why");
     let left = format!("{} tasks were left alone", TASKS - told);
     assert!(problem.contains(&left), "{problem}");
+    monitor.shutdown().await;
+}
+
+/// Publishes what a worker says of tasks that failed, and stores their results.
+fn failed_tasks(redis: &Redis, ids: &[String]) {
+    let mut events = ::redis::pipe();
+    let mut results = ::redis::pipe();
+    for (number, id) in ids.iter().enumerate() {
+        let event = |kind: &str| {
+            serde_json::json!({
+                "type": kind, "uuid": id, "hostname": "w@lab", "pid": 7, "clock": number,
+                "timestamp": 1_795_162_751.5, "utcoffset": 0, "name": "lab.count",
+                "args": format!("({number},)"), "kwargs": "{}", "retries": 0,
+                "exception": "ValueError('as asked')", "traceback": "",
+            })
+        };
+        let body = serde_json::json!([event("task-received"), event("task-failed")]);
+        let message = serde_json::json!({
+            "body": body.to_string(), "content-type": "application/json",
+            "headers": {}, "properties": {},
+        });
+        events.publish("/0.celeryev/task.multi", message.to_string());
+        let document = serde_json::json!({
+            "status": "FAILURE", "task_id": id, "name": "lab.count", "args": [number],
+            "kwargs": {}, "queue": "lab", "result": {"exc_type": "ValueError"},
+            "traceback": null, "children": [], "date_done": "2026-11-20T08:19:11+00:00",
+        });
+        results.set(format!("celery-task-meta-{id}"), document.to_string());
+    }
+    let client = ::redis::Client::open(backend(redis)).expect("a URL");
+    let mut connection = client.get_connection().expect("Redis answers");
+    results.exec(&mut connection).expect("Redis stores results");
+    events
+        .exec(&mut redis.connection())
+        .expect("Redis publishes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: prints how long 10,000 retries take, and what others wait meanwhile"]
+async fn ten_thousand_retries_are_timed() {
+    const TASKS: usize = 10_000;
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis, 0));
+    is_up(&monitor).await;
+    let ids: Vec<String> = (0..TASKS)
+        .map(|n| format!("00000000-0000-4000-8000-{n:012x}"))
+        .collect();
+    failed_tasks(&redis, &ids);
+    eventually("all failures", || {
+        let count = monitor
+            .bulk_count(&all_of(TaskState::Failure))
+            .expect("a count");
+        (count.total == TASKS as u64).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    let outcome = run(&monitor, retry_all(TaskState::Failure, None)).await;
+    let bulk = outcome.expect("it begins").bulk.expect("it has a number");
+    let (mut others, mut longest) = (0, Duration::ZERO);
+    let progress = loop {
+        let task = Box::new(TaskDraft {
+            queue: Some("lab".into()),
+            ..draft("lab.add", "[1, 2]", "{}")
+        });
+        let asked = Instant::now();
+        run(&monitor, Command::Send { task })
+            .await
+            .expect("it is sent");
+        longest = longest.max(asked.elapsed());
+        others += 1;
+        let progress = monitor.bulk(bulk, usize::MAX).expect("it is known");
+        if progress.finished.is_some() {
+            break progress;
+        }
+    };
+    println!(
+        "{TASKS} retries in {:?}; {others} other commands meanwhile, the slowest in {longest:?}",
+        began.elapsed()
+    );
+    assert_eq!((progress.done, progress.failed), (TASKS as u64, 0));
+    let messages: Vec<Vec<u8>> = ::redis::cmd("LRANGE")
+        .arg(&["lab", "0", "-1"])
+        .query(&mut redis.connection())
+        .expect("Redis answers");
+    let mut olds = BTreeMap::new();
+    for message in &messages {
+        let task = protocol::decode_message(message).expect("a message");
+        if let Some(old) = task.parent_id {
+            *olds.entry(old.to_string()).or_insert(0) += 1;
+        }
+    }
+    let once: BTreeMap<String, i32> = ids.into_iter().map(|id| (id, 1)).collect();
+    assert_eq!(olds, once, "each was sent once");
     monitor.shutdown().await;
 }

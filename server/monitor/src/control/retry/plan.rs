@@ -330,7 +330,7 @@ impl<'s> Scene<'s> {
         let original = self.found.message.as_ref().or(self.found.seen.as_ref());
         let Some(Ok(body)) = original.map(|original| &original.open.body) else {
             said.push(
-                "Only its arguments are known: callbacks, the rest of a chain and a chord, if it had them, are not sent."
+                "Only its arguments are known: callbacks, the rest of a chain, a chord, priority, time limits and headers of its own, if it had any, are not sent."
                     .to_owned(),
             );
             return;
