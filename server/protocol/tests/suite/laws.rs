@@ -4,11 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may end here")]
 
 use crate::support::{all_lines, envelope, event_payloads, python_json, reference, scenarios};
+use model::Timestamp;
 use proptest::prelude::*;
 use protocol::{
-    DecodeErrorKind, Decoded, EventRef, MAX_KEPT_BYTES, Scratch, decode, decode_body,
-    decode_message, decode_reply, decode_result, decode_unacked, looks_like_message, open_message,
-    open_unacked,
+    DecodeError, DecodeErrorKind, Decoded, EventRef, MAX_KEPT_BYTES, Repeat, Scratch, arguments_of,
+    decode, decode_arguments, decode_body, decode_message, decode_reply, decode_result,
+    decode_unacked, inspect, looks_like_message, message_of_unacked, open_message, open_unacked,
 };
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -65,6 +66,10 @@ fn read_everything(bytes: &[u8]) {
         open_message(bytes).and_then(|message| message.body).err(),
         open_unacked(bytes).and_then(|message| message.body).err(),
         decode_result(bytes).err(),
+        decode_arguments(bytes).err(),
+        arguments_of(bytes).err(),
+        message_of_unacked(bytes).err(),
+        again(bytes).err(),
         decoded.error().cloned(),
     ]
     .into_iter()
@@ -73,6 +78,22 @@ fn read_everything(bytes: &[u8]) {
         assert!(error.bytes.len() <= MAX_KEPT_BYTES, "{error:?}");
     }
     looks_like_message(bytes);
+    inspect::queried_tasks(&String::from_utf8_lossy(bytes));
+}
+
+/// Sends a message once more; what came out must be one that can be read.
+fn again(bytes: &[u8]) -> Result<(), DecodeError> {
+    let repeat = Repeat {
+        id: &"again".into(),
+        delivery_tag: "fresh",
+        queue: None,
+        now: Timestamp(0),
+    };
+    let message = repeat.encode(bytes)?;
+    if decode_message(bytes).is_ok_and(|task| task.protocol == 2) {
+        assert_eq!(decode_message(&message)?.id.as_str(), "again");
+    }
+    Ok(())
 }
 
 /// Changes, inserts, deletes and cuts.
