@@ -46,7 +46,7 @@ mod typing;
 
 pub use expression::{SearchExpression, SearchTerm};
 pub use field::{NumberField, Qualifier, SearchField, SearchFields, TimeField};
-pub use needle::Needle;
+pub use needle::{CaseByte, Needle};
 pub use path::{PathTerm, ValueTest, visit_items, visit_values};
 pub use range::{Moment, Range};
 pub use text::Quoted;

@@ -1,5 +1,24 @@
 //! Comparing without regard to case and without copying what is searched.
 
+use std::{collections::HashMap, sync::LazyLock};
+
+/// A byte in either case: another byte fits if it is `byte` once the bits of `mask` are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaseByte {
+    /// The bits in which the cases differ.
+    pub mask: u8,
+    /// The byte with these bits set.
+    pub byte: u8,
+}
+
+impl CaseByte {
+    /// Tells whether the byte fits.
+    #[inline]
+    pub fn fits(self, byte: u8) -> bool {
+        byte | self.mask == self.byte
+    }
+}
+
 /// A text to look for, folded to lower case once.
 ///
 /// A needle of ASCII letters finds ASCII letters only; others are compared by
@@ -51,6 +70,34 @@ impl Needle {
     /// Returns the text in lower case.
     pub fn as_str(&self) -> &str {
         &self.folded
+    }
+
+    /// Returns bytes that stand side by side wherever the text is, whatever the case.
+    ///
+    /// For a text of ASCII letters it is the text: where the bytes are, the text
+    /// is. For others it is a part of it, and empty if no part has the same
+    /// length in both cases.
+    pub fn outline(&self) -> Vec<CaseByte> {
+        if self.folded.is_ascii() {
+            let bytes = self.folded.bytes();
+            return bytes
+                .map(|byte| CaseByte {
+                    mask: (byte ^ byte.to_ascii_uppercase()) & 0x20,
+                    byte,
+                })
+                .collect();
+        }
+        let (mut longest, mut run) = (Vec::new(), Vec::new());
+        for letter in self.folded.chars() {
+            match outline_of(letter) {
+                Some(bytes) => run.extend(bytes),
+                None => run.clear(),
+            }
+            if run.len() > longest.len() {
+                longest.clone_from(&run);
+            }
+        }
+        longest
     }
 
     /// Tells whether the text is somewhere in `hay`.
@@ -122,6 +169,59 @@ impl Needle {
     }
 }
 
+/// What is folded to a lower-case letter.
+#[derive(Debug, Default)]
+struct Origins {
+    letters: Vec<char>,
+    /// It is also a part of what one other letter is folded to.
+    is_part: bool,
+}
+
+/// Letters that others are folded to, as the Kelvin sign to `k`.
+static ORIGINS: LazyLock<HashMap<char, Origins>> = LazyLock::new(|| {
+    let mut origins: HashMap<char, Origins> = HashMap::new();
+    for letter in char::MIN..=char::MAX {
+        let folded = letter.to_lowercase();
+        match folded.len() {
+            1 => {
+                for lower in folded.filter(|lower| *lower != letter) {
+                    origins.entry(lower).or_default().letters.push(letter);
+                }
+            }
+            _ => {
+                for part in folded {
+                    origins.entry(part).or_default().is_part = true;
+                }
+            }
+        }
+    }
+    origins
+});
+
+/// Returns the bytes of a folded letter, if they are as many in any case.
+fn outline_of(letter: char) -> Option<Vec<CaseByte>> {
+    let mut buffer = [0; 4];
+    let bytes = letter.encode_utf8(&mut buffer).bytes();
+    let mut outline: Vec<CaseByte> = bytes.map(|byte| CaseByte { mask: 0, byte }).collect();
+    if let Some(origins) = ORIGINS.get(&letter) {
+        for origin in &origins.letters {
+            let mut buffer = [0; 4];
+            let other = origin.encode_utf8(&mut buffer).as_bytes();
+            if origins.is_part || other.len() != outline.len() {
+                return None;
+            }
+            for (here, other) in outline.iter_mut().zip(other) {
+                here.mask |= (here.byte ^ other) & !here.mask;
+                here.byte |= here.mask;
+            }
+        }
+        if origins.is_part {
+            return None;
+        }
+    }
+    Some(outline)
+}
+
 /// How common a byte is in arguments, results and names, roughly: the higher the commoner.
 fn commonness(byte: u8) -> u8 {
     match byte {
@@ -148,6 +248,36 @@ mod tests {
         assert!(Needle::new("success").equals("SUCCESS"));
         assert!(!Needle::new("succes").equals("SUCCESS"));
         assert!(Needle::new("").is_in(""));
+    }
+
+    #[test]
+    fn an_outline_stands_wherever_the_text_does() {
+        let alphabet: Vec<char> = "aAkK\u{212a}iIİ\u{307}ßẞüÜåÅ\u{212b}рРпПωΩ\u{2126}Džž1-"
+            .chars()
+            .collect();
+        // Every text of two letters, in every other one.
+        let pairs: Vec<String> = alphabet
+            .iter()
+            .flat_map(|a| alphabet.iter().map(move |b| format!("{a}{b}")))
+            .collect();
+        let hays: Vec<String> = pairs.iter().map(|pair| format!("ä{pair}i")).collect();
+        let mut matches = 0;
+        for pair in &pairs {
+            let needle = Needle::new(pair);
+            let outline = needle.outline();
+            for hay in hays.iter().filter(|hay| needle.is_in(hay)) {
+                matches += 1;
+                let is_there = outline.is_empty()
+                    || hay
+                        .as_bytes()
+                        .windows(outline.len())
+                        .any(|part| outline.iter().zip(part).all(|(case, b)| case.fits(*b)));
+                assert!(is_there, "{pair} in {hay}: {outline:?}");
+            }
+        }
+        assert!(matches > 1_000);
+        assert_eq!(Needle::new("größer").outline().len(), 4);
+        assert_eq!(Needle::new("привет").outline().len(), 12);
     }
 
     #[test]

@@ -6,16 +6,19 @@
 mod apply;
 mod attempts;
 mod bits;
+mod look;
 mod open;
 mod order;
 mod query;
 pub(crate) mod repair;
 mod scan;
+mod scanner;
 mod search;
 mod segment;
 mod survey;
 mod text;
 mod uuid;
+mod uuid_part;
 
 pub(crate) use apply::Ended;
 pub(crate) use open::Sweep;

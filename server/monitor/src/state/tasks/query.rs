@@ -67,6 +67,13 @@ impl Tasks {
             .sum()
     }
 
+    /// Returns some of the bytes that searches go through, to learn from.
+    pub(super) fn text_sample(&self) -> &[u8] {
+        let segment = self.segments.get(self.segments.len() / 2);
+        let block = segment.and_then(|segment| segment.texts.blocks().next());
+        block.map_or(&[], |block| block.bytes)
+    }
+
     /// Returns the row's own id.
     pub(super) fn id_text<'s>(
         segment: &'s Segment,

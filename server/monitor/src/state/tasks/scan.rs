@@ -7,7 +7,7 @@ use super::{
     NO_TIME, Segment, Tasks,
     bits::Bits,
     order::{Best, Order},
-    search::{Folded, Plan},
+    search::Plan,
 };
 use crate::state::Names;
 use model::{QueueName, SearchExpression, TaskName, TaskPage, TaskQuery, TaskState, WorkerName};
@@ -30,7 +30,6 @@ pub(crate) struct Scan {
     filter: Option<Filter>,
     plan: Plan,
     order: Order,
-    folded: Folded,
     offset: usize,
     /// The segment done last began here; those before it are left.
     done_from: u64,
@@ -54,7 +53,6 @@ impl Scan {
             filter: Filter::new(tasks, names, query),
             plan: Plan::new(search),
             order: Order::new(query, names, tasks),
-            folded: Folded::default(),
             offset,
             done_from: u64::MAX,
             by_code: [0; 256],
@@ -85,9 +83,7 @@ impl Scan {
         }
         let mut rows = Bits::all(segment.len());
         filter.keep(segment, &mut rows);
-        rows = self
-            .plan
-            .matches(tasks, names, segment, &rows, &mut self.folded);
+        rows = self.plan.matches(tasks, names, segment, &rows);
         if is_cut {
             let old = usize::try_from((filter.newest + 1).saturating_sub(segment.first));
             let old = old.unwrap_or(usize::MAX);

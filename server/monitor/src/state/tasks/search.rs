@@ -1,29 +1,23 @@
-//! Searches over columns and blocks of text.
+//! Searches over columns: which rows of a segment match.
 //!
 //! Whether a search matches is defined row by row in [`model::search`]; here
-//! the same is found a segment at a time. Names are compared once each and not
-//! once a row, texts are searched as the blocks they lie in, and what neither
-//! way can answer is asked row by row, of the rows that are still in question.
+//! the same is found a segment at a time: texts by [`Look`], numbers and times
+//! by their columns, and what neither can answer is asked row by row, of the
+//! rows that are still in question.
 
 use super::{
     NO_TIME, Segment, Tasks,
     bits::Bits,
     flag,
+    look::{Look, Matched},
     segment::Field,
-    text::{FieldSet, Header},
-    time, write_uuid,
+    time,
 };
-use crate::state::{Names, intern::Interner};
-use memchr::memmem;
+use crate::state::Names;
 use model::{
     Timestamp,
-    search::{
-        Needle, NumberField, SearchExpression, SearchField, SearchFields, SearchTerm, TimeField,
-    },
+    search::{NumberField, SearchExpression, SearchField, SearchFields, SearchTerm, TimeField},
 };
-
-/// From one row in this many on, whole blocks are searched instead of rows.
-const SPARSE: usize = 32;
 
 /// The times of a search are resolved before it comes here, so that all rows
 /// are compared with the same ones.
@@ -49,47 +43,6 @@ pub(super) struct PlannedTerm {
     is_hint: bool,
 }
 
-/// A text to look for, and where.
-#[derive(Debug)]
-struct Look {
-    needle: Needle,
-    finder: memmem::Finder<'static>,
-    names: Option<Hits>,
-    workers: Option<Hits>,
-    queues: Option<Hits>,
-    states: Option<Box<[bool; 256]>>,
-    texts: FieldSet,
-    /// Ids that are UUIDs are written out and looked through.
-    has_ids: bool,
-    /// Fields that a row without its own text takes from an earlier attempt.
-    past: Vec<SearchField>,
-}
-
-/// For each interned text, whether it matches; grows with the table.
-#[derive(Debug, Default)]
-struct Hits(Vec<bool>);
-
-impl Hits {
-    fn update(&mut self, interner: &Interner, needle: &Needle) {
-        for id in self.0.len()..interner.len() {
-            let text = interner.text(id as u32).map_or("", |text| text);
-            self.0.push(needle.is_in(text));
-        }
-    }
-
-    fn has(&self, id: u32) -> bool {
-        self.0.get(id as usize).copied().unwrap_or(false)
-    }
-
-    fn has_any(&self) -> bool {
-        self.0.contains(&true)
-    }
-}
-
-/// Buffers for one search.
-#[derive(Debug, Default)]
-pub(super) struct Folded(Vec<u8>);
-
 impl Plan {
     pub(super) fn new(search: &SearchExpression) -> Self {
         let all = |parts: &[SearchExpression]| {
@@ -112,7 +65,7 @@ impl Plan {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
             Self::Not(inner) => inner.cost(),
             Self::Term(term) => match (&term.look, &term.term) {
-                (Some(look), _) => u32::from(look.has_ids) + 2 * u32::from(!look.texts.is_empty()),
+                (Some(look), _) => look.cost(),
                 (None, SearchTerm::Number(..) | SearchTerm::Time(..)) => 0,
                 (None, _) => 4,
             },
@@ -126,7 +79,6 @@ impl Plan {
         names: &Names,
         segment: &Segment,
         within: &Bits,
-        folded: &mut Folded,
     ) -> Bits {
         match self {
             Self::All => within.clone(),
@@ -136,7 +88,7 @@ impl Plan {
                     if found.is_empty() {
                         break;
                     }
-                    found = part.matches(tasks, names, segment, &found, folded);
+                    found = part.matches(tasks, names, segment, &found);
                 }
                 found
             }
@@ -144,7 +96,7 @@ impl Plan {
                 let mut found = Bits::none(segment.len());
                 let mut open = within.clone();
                 for part in parts {
-                    let more = part.matches(tasks, names, segment, &open, folded);
+                    let more = part.matches(tasks, names, segment, &open);
                     open.subtract(&more);
                     found.add(&more);
                 }
@@ -152,10 +104,10 @@ impl Plan {
             }
             Self::Not(inner) => {
                 let mut found = within.clone();
-                found.subtract(&inner.matches(tasks, names, segment, within, folded));
+                found.subtract(&inner.matches(tasks, names, segment, within));
                 found
             }
-            Self::Term(term) => term.matches(tasks, names, segment, within, folded),
+            Self::Term(term) => term.matches(tasks, names, segment, within),
         }
     }
 }
@@ -163,13 +115,15 @@ impl Plan {
 impl PlannedTerm {
     fn new(term: &SearchTerm) -> Self {
         let look = match term {
-            SearchTerm::Any { fields, needle } => Some(Look::new(needle, fields)),
-            SearchTerm::Contains(SearchField::Root | SearchField::Parent, _) => None,
-            SearchTerm::Contains(field, needle) => Some(Look::new(needle, &[*field])),
+            SearchTerm::Any { fields, needle } => Some(Look::new(needle, fields, Matched::Part)),
+            SearchTerm::Contains(field, needle) => {
+                Some(Look::new(needle, &[*field], Matched::Part))
+            }
+            SearchTerm::Equals(field, needle) => Some(Look::new(needle, &[*field], Matched::Whole)),
             SearchTerm::Path(path) => path
                 .prefilter()
-                .map(|needle| Look::new(needle, &[path.field()])),
-            _ => None,
+                .map(|needle| Look::new(needle, &[path.field()], Matched::Part)),
+            SearchTerm::Number(..) | SearchTerm::Time(..) => None,
         };
         Self {
             term: term.clone(),
@@ -178,16 +132,9 @@ impl PlannedTerm {
         }
     }
 
-    fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-        folded: &mut Folded,
-    ) -> Bits {
+    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
         let mut found = match &mut self.look {
-            Some(look) => look.matches(tasks, names, segment, within, folded),
+            Some(look) => look.matches(tasks, names, segment, within),
             None => within.clone(),
         };
         if self.look.is_some() && !self.is_hint {
@@ -238,200 +185,6 @@ fn segment_number(segment: &Segment, at: usize, field: NumberField) -> Option<f6
             .has(at, flag::HAS_RUNTIME)
             .then(|| segment.runtime[at]),
         NumberField::Wait => Some(segment.wait_micros(at)? as f64 / 1e6),
-    }
-}
-
-impl Look {
-    fn new(needle: &Needle, fields: &[SearchField]) -> Self {
-        let mut look = Self {
-            needle: needle.clone(),
-            finder: memmem::Finder::new(needle.as_str().as_bytes()).into_owned(),
-            names: None,
-            workers: None,
-            queues: None,
-            states: None,
-            texts: FieldSet::default(),
-            has_ids: false,
-            past: Vec::new(),
-        };
-        for field in fields {
-            match field {
-                SearchField::Name => look.names = Some(Hits::default()),
-                SearchField::Worker => look.workers = Some(Hits::default()),
-                SearchField::Queue => look.queues = Some(Hits::default()),
-                SearchField::State => look.states = Some(Box::new([false; 256])),
-                SearchField::Id => {
-                    look.has_ids = needle.may_be_in_uuid();
-                    look.texts = look.texts.with(Field::Id);
-                }
-                SearchField::Args => look.texts = look.texts.with(Field::Args),
-                SearchField::Kwargs => look.texts = look.texts.with(Field::Kwargs),
-                SearchField::Result => look.texts = look.texts.with(Field::Result),
-                SearchField::Exception => {
-                    look.texts = look.texts.with(Field::Exception);
-                    look.past.push(*field);
-                }
-                SearchField::Traceback => {
-                    look.texts = look.texts.with(Field::Traceback);
-                    look.past.push(*field);
-                }
-                // Asked row by row; no other field is asked together with them.
-                SearchField::Root | SearchField::Parent => {}
-            }
-        }
-        look
-    }
-
-    fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-        folded: &mut Folded,
-    ) -> Bits {
-        let mut found = Bits::none(segment.len());
-        let mut open = within.clone();
-        let columns = [
-            (&mut self.names, &names.tasks, &segment.name),
-            (&mut self.workers, &names.workers, &segment.worker),
-            (&mut self.queues, &names.queues, &segment.queue),
-        ];
-        for (hits, interner, column) in columns {
-            let Some(hits) = hits else { continue };
-            hits.update(interner, &self.needle);
-            if hits.has_any() {
-                let mut more = open.clone();
-                more.keep(column, |id| hits.has(*id));
-                open.subtract(&more);
-                found.add(&more);
-            }
-        }
-        if let Some(states) = &mut self.states {
-            for (code, hit) in states.iter_mut().enumerate() {
-                let is_there = segment.counts[code] > 0;
-                *hit = is_there && self.needle.is_in(tasks.state_of(code as u8).as_str());
-            }
-            if states.contains(&true) {
-                let mut more = open.clone();
-                more.keep(&segment.state, |code| states[usize::from(*code)]);
-                open.subtract(&more);
-                found.add(&more);
-            }
-        }
-        if !self.texts.is_empty() && !open.is_empty() {
-            let more = self.in_texts(segment, &open, folded);
-            open.subtract(&more);
-            found.add(&more);
-        }
-        if !self.past.is_empty() && !open.is_empty() {
-            let mut more = open.clone();
-            more.keep(&segment.flags, |flags| flags & flag::HAS_PAST != 0);
-            more.keep_each(|at| {
-                let row = RowText {
-                    tasks,
-                    names,
-                    segment,
-                    at,
-                };
-                let mut is_in = |text: &str| self.needle.is_in(text);
-                self.past.iter().any(|field| row.with(*field, &mut is_in))
-            });
-            open.subtract(&more);
-            found.add(&more);
-        }
-        if self.has_ids && !open.is_empty() {
-            let mut more = open.clone();
-            let mut buffer = [0; 36];
-            more.keep_each(|at| {
-                let id = write_uuid(segment.id[at], &mut buffer);
-                !segment.has(at, flag::ODD_ID) && self.finder.find(id.as_bytes()).is_some()
-            });
-            open.subtract(&more);
-            found.add(&more);
-        }
-        found
-    }
-
-    fn in_texts(&self, segment: &Segment, open: &Bits, folded: &mut Folded) -> Bits {
-        if open.count() * SPARSE < segment.len() {
-            let mut found = open.clone();
-            found.keep_each(|at| {
-                Field::ALL.into_iter().any(|field| {
-                    self.texts.contains(field)
-                        && segment
-                            .text(at, field)
-                            .is_some_and(|text| self.needle.is_in(text))
-                })
-            });
-            return found;
-        }
-        let mut found = Bits::none(segment.len());
-        // Tells whether the row needs no more looking at.
-        let mut hit = |header: Header| {
-            let at = usize::from(header.row);
-            let is_hit = header.is_one_of(self.texts);
-            if is_hit && open.contains(at) {
-                found.insert(at);
-            }
-            is_hit
-        };
-        let needle = self.needle.as_str();
-        let is_ascii = needle.is_ascii();
-        let has_case = needle.bytes().any(|byte| byte.is_ascii_alphabetic());
-        for block in segment.texts.blocks() {
-            if !is_ascii {
-                for header in block.walk() {
-                    let text = block.bytes.get(header.start..header.end);
-                    let text = text.unwrap_or_default();
-                    // What is all ASCII has no letter of another alphabet.
-                    if !text.is_ascii()
-                        && std::str::from_utf8(text).is_ok_and(|t| self.needle.is_in(t))
-                    {
-                        hit(header);
-                    }
-                }
-                continue;
-            }
-            let hay = if has_case {
-                folded.0.clear();
-                folded.0.extend_from_slice(block.bytes);
-                folded.0.make_ascii_lowercase();
-                &folded.0
-            } else {
-                block.bytes
-            };
-            let mut texts = block.walk();
-            let mut text = texts.next();
-            let mut from = 0;
-            while let Some(place) = self.finder.find(hay.get(from..).unwrap_or_default()) {
-                let place = from + place;
-                while text.is_some_and(|header| header.end <= place) {
-                    text = texts.next();
-                }
-                let Some(header) = text else {
-                    break;
-                };
-                if place < header.start {
-                    // Bytes of a header that look like the needle.
-                    from = header.start;
-                    continue;
-                }
-                // What runs over the end of a text is no hit, and no later place is.
-                from = header.end;
-                if place + needle.len() <= header.end && hit(header) {
-                    // The row's other texts often lie right behind.
-                    text = texts.next();
-                    while let Some(next) = text
-                        && next.row == header.row
-                    {
-                        from = next.end;
-                        text = texts.next();
-                    }
-                }
-            }
-        }
-        found
     }
 }
 

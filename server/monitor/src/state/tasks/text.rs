@@ -12,6 +12,9 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// Longest text that is kept; a longer one is cut and says so.
 pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
 
+/// From each place that is a multiple of this on, the text around is known.
+const STEP: usize = 1 << 10;
+
 const CUT_MARK: &str = "… (cut by the dashboard)";
 
 /// The header's first byte: the field in its lower half, and how the rest is
@@ -56,31 +59,34 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    fn read(blocks: &[Vec<u8>], index: usize, offset: usize) -> Option<Self> {
-        Self::read_block(blocks.get(index)?, index, offset)
-    }
-
-    fn read_block(block: &[u8], index: usize, offset: usize) -> Option<Self> {
-        let mut rest = block.get(offset..)?.iter();
-        let mut number = |bytes: u32| {
-            let mut value = 0_u32;
-            for place in 0..bytes {
-                value |= u32::from(*rest.next()?) << (8 * place);
-            }
-            Some(value)
+    #[inline]
+    fn read(block: &[u8], index: usize, offset: usize) -> Option<Self> {
+        // A shorter end of a block is read as if zeros followed.
+        let rest = block.get(offset..).filter(|rest| !rest.is_empty())?;
+        let mut padded = [0; Self::LONGEST];
+        let bytes = rest.first_chunk().unwrap_or_else(|| {
+            padded[..rest.len()].copy_from_slice(rest);
+            &padded
+        });
+        let &[first, row, row_high, a, b, c, d, ..] = bytes;
+        let (before, used) = match first & (mark::FIRST | mark::NEAR) {
+            0 => (TextRef(u32::from_le_bytes([a, b, c, d])), 4),
+            mark::NEAR => (
+                TextRef::new(index, usize::from(u16::from_le_bytes([a, b]))),
+                2,
+            ),
+            _ => (TextRef::default(), 0),
         };
-        let first = number(1)? as u8;
-        let row = number(2)? as u16;
-        let before = match first & (mark::FIRST | mark::NEAR) {
-            0 => TextRef(number(4)?),
-            mark::NEAR => TextRef::new(index, number(2)? as usize),
-            _ => TextRef::default(),
+        let [x, y, z] = [3, 4, 5].map(|at| usize::from(bytes[at + used]));
+        let short = x | y << 8;
+        let (len, used) = match first & mark::LONG {
+            0 => (short, used + 5),
+            _ => (short | z << 16, used + 6),
         };
-        let len = number(if first & mark::LONG == 0 { 2 } else { 3 })? as usize;
-        let start = block.len() - rest.len();
+        let start = offset + used;
         Some(Self {
             before,
-            row,
+            row: u16::from_le_bytes([row, row_high]),
             field: first & mark::FIELD,
             start,
             end: start + len,
@@ -152,7 +158,15 @@ impl FieldSet {
 /// The texts of one segment.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
-    blocks: Vec<Vec<u8>>,
+    blocks: Vec<Stored>,
+}
+
+/// A block as it is kept.
+#[derive(Debug)]
+struct Stored {
+    bytes: Vec<u8>,
+    /// For each step, where the header of the text around its first byte begins.
+    marks: Vec<u16>,
 }
 
 impl Texts {
@@ -169,29 +183,33 @@ impl Texts {
         let (text, cut_mark) = cut(text);
         let len = text.len() + cut_mark.len();
         let most = len + Header::LONGEST;
-        let fits = self
-            .blocks
-            .last()
-            .is_some_and(|block| block.len() + most <= block.capacity().min(BLOCK_BYTES));
+        let fits = self.blocks.last().is_some_and(|Stored { bytes, .. }| {
+            bytes.len() + most <= bytes.capacity().min(BLOCK_BYTES)
+        });
         if !fits {
             if self.blocks.len() >= usize::from(u16::MAX) {
                 return None;
             }
-            let mut block = Vec::with_capacity((most + 1).max(BLOCK_BYTES));
+            let room = (most + 1).max(BLOCK_BYTES);
+            let mut bytes = Vec::with_capacity(room);
             if self.blocks.is_empty() {
                 // Offset 0 of block 0 means "none".
-                block.push(0);
+                bytes.push(0);
             }
-            self.blocks.push(block);
+            let marks = Vec::with_capacity(room.div_ceil(STEP));
+            self.blocks.push(Stored { bytes, marks });
         }
         let index = self.blocks.len() - 1;
         let mut header = [0; Header::LONGEST];
         let header_len = Header::write(&mut header, index, row, field, before, len);
-        let block = &mut self.blocks[index];
-        let offset = block.len();
-        block.extend_from_slice(&header[..header_len]);
-        block.extend_from_slice(text.as_bytes());
-        block.extend_from_slice(cut_mark.as_bytes());
+        let Stored { bytes, marks } = &mut self.blocks[index];
+        let offset = bytes.len();
+        bytes.extend_from_slice(&header[..header_len]);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.extend_from_slice(cut_mark.as_bytes());
+        while marks.len() * STEP < bytes.len() {
+            marks.push(offset as u16);
+        }
         Some(TextRef::new(index, offset))
     }
 
@@ -199,7 +217,7 @@ impl Texts {
     pub(crate) fn get(&self, newest: TextRef, field: Field) -> Option<&str> {
         let (place, header) = self.find(newest, field)?;
         let block = self.blocks.get(place.split().0)?;
-        std::str::from_utf8(block.get(header.start..header.end)?).ok()
+        std::str::from_utf8(block.bytes.get(header.start..header.end)?).ok()
     }
 
     /// Takes a text out of its row.
@@ -207,7 +225,7 @@ impl Texts {
         if let Some((place, _)) = self.find(newest, field)
             && let (index, offset) = place.split()
             && let Some(block) = self.blocks.get_mut(index)
-            && let Some(first) = block.get_mut(offset)
+            && let Some(first) = block.bytes.get_mut(offset)
         {
             *first |= GONE;
         }
@@ -217,7 +235,7 @@ impl Texts {
         let mut place = newest;
         while place != TextRef::default() {
             let (index, offset) = place.split();
-            let header = Header::read(&self.blocks, index, offset)?;
+            let header = Header::read(&self.blocks.get(index)?.bytes, index, offset)?;
             if header.field == field as u8 {
                 return Some((place, header));
             }
@@ -229,13 +247,17 @@ impl Texts {
     /// Gives back what the last block does not use; called when no new row comes.
     pub(crate) fn seal(&mut self) {
         if let Some(block) = self.blocks.last_mut() {
-            block.shrink_to_fit();
+            block.bytes.shrink_to_fit();
+            block.marks.shrink_to_fit();
         }
     }
 
     /// Returns the bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.blocks.iter().map(Vec::capacity).sum()
+        self.blocks
+            .iter()
+            .map(|block| block.bytes.capacity() + 2 * block.marks.capacity())
+            .sum()
     }
 
     /// Returns the blocks, to search through.
@@ -243,7 +265,11 @@ impl Texts {
         self.blocks
             .iter()
             .enumerate()
-            .map(|(index, bytes)| Block { bytes, index })
+            .map(|(index, Stored { bytes, marks })| Block {
+                bytes,
+                marks,
+                index,
+            })
     }
 }
 
@@ -251,6 +277,7 @@ impl Texts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block<'t> {
     pub(crate) bytes: &'t [u8],
+    marks: &'t [u16],
     index: usize,
 }
 
@@ -259,10 +286,42 @@ impl<'t> Block<'t> {
     pub(crate) fn walk(self) -> impl Iterator<Item = Header> + use<'t> {
         let mut at = usize::from(self.index == 0);
         std::iter::from_fn(move || {
-            let header = Header::read_block(self.bytes, self.index, at)?;
+            let header = Header::read(self.bytes, self.index, at)?;
             at = header.end;
             Some(header)
         })
+    }
+
+    /// Returns the header of the text whose header or bytes are at `place`; one
+    /// that was returned for an earlier place shortens the way.
+    #[inline]
+    pub(crate) fn text_at(self, place: usize, earlier: Option<Header>) -> Option<Header> {
+        let mark = usize::from(*self.marks.get(place / STEP)?);
+        let mut at = mark.max(earlier.map_or(0, |header| header.end));
+        if let Some(header) = earlier
+            && place < header.end
+        {
+            return earlier;
+        }
+        loop {
+            let header = Header::read(self.bytes, self.index, at)?;
+            if place < header.end {
+                return Some(header);
+            }
+            at = header.end;
+        }
+    }
+
+    /// Returns the last of the texts of the same row that stand right behind this one.
+    #[inline]
+    pub(crate) fn last_of_row(self, header: Header) -> Header {
+        let mut last = header;
+        while let Some(next) = Header::read(self.bytes, self.index, last.end)
+            && next.row == header.row
+        {
+            last = next;
+        }
+        last
     }
 }
 
@@ -315,6 +374,27 @@ mod tests {
             })
             .collect();
         assert_eq!(walked, stored);
+        for block in texts.blocks() {
+            let mut earlier = None;
+            let mut place = usize::from(block.index == 0);
+            for header in block.walk() {
+                for place in place..header.end {
+                    let found = block.text_at(place, earlier).expect("a text");
+                    assert_eq!(found.start, header.start, "{place}");
+                    let found = block.text_at(place, None).expect("a text");
+                    assert_eq!(found.start, header.start, "{place}");
+                    earlier = Some(found);
+                }
+                let last = block.last_of_row(header);
+                assert_eq!(last.row, header.row);
+                assert!(
+                    block
+                        .walk()
+                        .all(|next| next.start < last.end || next.row != last.row)
+                );
+                place = header.end;
+            }
+        }
         assert_eq!(texts.get(TextRef::default(), Field::Args), None);
     }
 
