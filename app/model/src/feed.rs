@@ -170,7 +170,7 @@ pub struct TasksChange {
     /// Rows.
     pub rows: Option<ListChange<TaskSummary>>,
     /// `TaskPage::total`
-    pub total: u64,
+    pub total: Option<u64>,
     /// `TaskPage::states`, if they changed.
     pub states: Option<Vec<(TaskState, u64)>>,
     /// `TaskPage::stored`

@@ -45,7 +45,7 @@ pub use health::{
 pub use id::{QueueName, TaskId, TaskName, WorkerName};
 pub use list::{Keyed, ListChange};
 pub use overview::{Attention, Outcomes, Overview, Severity, TypeSummary};
-pub use query::{QueryError, TaskQuery, TaskSort};
+pub use query::{QueryError, TaskCount, TaskQuery, TaskSort};
 pub use queue::{
     BrokerHealth, LeftoverKind, Leftovers, PurgedQueue, QueueList, QueuePeek, QueueSummary,
     RedisInfo, WaitingMessage,

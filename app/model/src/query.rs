@@ -75,6 +75,30 @@ impl TaskSort {
     }
 }
 
+/// Whether all tasks that match are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskCount {
+    /// All are counted, by state too.
+    #[default]
+    Exact,
+    /// Only what the window needs is looked at.
+    None,
+}
+
+impl TaskCount {
+    /// Every way to count.
+    pub const ALL: [Self; 2] = [Self::Exact, Self::None];
+
+    /// Returns the name used in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::None => "none",
+        }
+    }
+}
+
 /// A parameter that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{parameter} {problem}")]
@@ -129,6 +153,10 @@ pub struct TaskQuery {
     /// Leave out tasks first seen after the one with this sequence number,
     /// so that rows stay where they are while a person reads them.
     pub newest: Option<u64>,
+    /// Whether all that match are counted, or only the window is found, which
+    /// takes a search less time.
+    #[serde(default)]
+    pub count: TaskCount,
 }
 
 impl Default for TaskQuery {
@@ -146,6 +174,7 @@ impl Default for TaskQuery {
             offset: 0,
             limit: 100,
             newest: None,
+            count: TaskCount::Exact,
         }
     }
 }
@@ -190,6 +219,9 @@ impl TaskQuery {
         }
         if let Some(newest) = self.newest {
             pairs.push(("newest", newest.to_string()));
+        }
+        if self.count != default.count {
+            pairs.push(("count", self.count.as_str().to_owned()));
         }
         pairs
     }
@@ -244,6 +276,12 @@ impl TaskQuery {
                     query.limit = limit;
                 }
                 "newest" => query.newest = Some(parse_number(key, value)?),
+                "count" => {
+                    let mut known = TaskCount::ALL.into_iter();
+                    query.count = known
+                        .find(|count| count.as_str() == value)
+                        .ok_or_else(|| QueryError::new(key, "is neither exact nor none"))?;
+                }
                 _ => {}
             }
         }
@@ -262,6 +300,7 @@ impl TaskQuery {
             offset: 0,
             limit: 0,
             newest: None,
+            count: TaskCount::Exact,
             ..query.clone()
         };
         window(self) == window(other)

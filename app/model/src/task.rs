@@ -297,10 +297,12 @@ pub struct TaskDetail {
 pub struct TaskPage {
     /// The rows of the window, in order.
     pub rows: Vec<TaskSummary>,
-    /// How many tasks match.
-    pub total: u64,
+    /// How many tasks match. Absent if that was not asked for and not all were
+    /// looked at: then there are more than the window and those before it.
+    pub total: Option<u64>,
     /// How many tasks match apart from the filter on states, by state.
     /// Celery's own states are always there; custom ones when they occur.
+    /// Empty if counts were not asked for, see `TaskQuery::count`.
     pub states: Vec<(TaskState, u64)>,
     /// How many tasks are in memory.
     pub stored: u64,

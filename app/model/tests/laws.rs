@@ -123,11 +123,11 @@ fn rows<T: std::fmt::Debug + Clone + 'static, S: Strategy<Value = T> + 'static>(
 prop_compose! {
     fn task_page()(
         rows in rows(task),
-        total in 0_u64..3,
+        total in prop::option::of(0_u64..3),
         states in prop::collection::vec((state(), 0_u64..3), 0..3),
         latest in 0_u64..3,
     ) -> View {
-        View::Tasks(TaskPage { rows, total, states, stored: total, latest, newer: 0 })
+        View::Tasks(TaskPage { rows, total, states, stored: latest, latest, newer: 0 })
     }
 }
 
@@ -245,6 +245,7 @@ prop_compose! {
         offset in any::<u64>(),
         limit in 0..=model::query::MAX_LIMIT,
         newest in prop::option::of(any::<u64>()),
+        count in prop::sample::select(TaskCount::ALL.to_vec()),
     ) -> TaskQuery {
         let [name, worker, queue] = names;
         let mut unique = Vec::new();
@@ -266,6 +267,7 @@ prop_compose! {
             offset,
             limit,
             newest,
+            count,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The state behind its lock: one writer by type, any number of readers.
 
 use crate::state::{State, Sweep, Waiting, metrics::Gathered, repair::OpenTask};
-use model::{SearchExpression, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp, WorkerName};
+use model::{
+    SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp, WorkerName,
+};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::watch;
@@ -120,7 +122,11 @@ impl StateReader {
         search: &SearchExpression,
         limit: usize,
     ) -> Vec<TaskDetail> {
-        let mut scan = self.read().scan(query, search, limit);
+        let query = TaskQuery {
+            count: TaskCount::None,
+            ..query.clone()
+        };
+        let mut scan = self.read().scan(&query, search, limit);
         while self.read().step(&mut scan) {}
         scan.finish()
             .window
@@ -137,12 +143,17 @@ impl StateReader {
         search: &SearchExpression,
         limit: usize,
     ) -> (Vec<TaskId>, u64) {
-        let mut scan = self.read().scan(query, search, limit);
+        let query = TaskQuery {
+            count: TaskCount::Exact,
+            ..query.clone()
+        };
+        let mut scan = self.read().scan(&query, search, limit);
         while self.read().step(&mut scan) {}
         let found = scan.finish();
         let parts = found.window.chunks(IDS_AT_ONCE);
         let ids = parts.flat_map(|part| self.read().ids(part)).collect();
-        (ids, found.total)
+        let total = found.total.expect("a query with counts counts all");
+        (ids, total)
     }
 
     /// Returns a receiver that is told the revision, at most ten times a second.

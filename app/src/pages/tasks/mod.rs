@@ -37,11 +37,20 @@ struct Shown {
 }
 
 impl Shown {
+    /// How many tasks there are; the page's own query always counts them.
+    fn total(&self) -> u64 {
+        let known = self
+            .query
+            .offset
+            .saturating_add(self.page.rows.len() as u64);
+        self.page.total.unwrap_or(known)
+    }
+
     fn loaded(&self) -> Loaded<TaskId> {
         Loaded {
             offset: self.query.offset,
             keys: self.page.rows.iter().map(|row| row.id.clone()).collect(),
-            total: self.page.total,
+            total: self.total(),
         }
     }
 }
@@ -108,13 +117,13 @@ pub fn TasksPage() -> impl IntoView {
         });
     });
 
-    let of_page = move |pick: fn(&TaskPage) -> u64| {
-        Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| pick(&shown.page))))
+    let of_page = move |pick: fn(&Shown) -> u64| {
+        Memo::new(move |_| shown.with(|shown| shown.as_ref().map(pick)))
     };
     let (total, stored, newer) = (
-        of_page(|page| page.total),
-        of_page(|page| page.stored),
-        of_page(|page| page.newer),
+        of_page(Shown::total),
+        of_page(|shown| shown.page.stored),
+        of_page(|shown| shown.page.newer),
     );
     let states = Memo::new(move |_| shown.with(|shown| Some(shown.as_ref()?.page.states.clone())));
     // A search that the server refuses has no list; later ones keep the rows before.

@@ -3,7 +3,7 @@
 
 use crate::components::data_table::OnScreen;
 use leptos::prelude::*;
-use model::{TaskQuery, Topic};
+use model::{TaskCount, TaskQuery, Topic};
 use std::time::Duration;
 
 /// Rows fetched beyond the screen, each way.
@@ -61,6 +61,8 @@ pub(super) fn without_window(query: &TaskQuery) -> TaskQuery {
         offset: default.offset,
         limit: default.limit,
         newest: default.newest,
+        // The page shows counts, and its bar is as long as the whole list.
+        count: TaskCount::Exact,
         ..query.clone()
     }
 }

@@ -38,7 +38,7 @@ async fn follow(subscription: &mut Subscription, tasks: u64) -> (View, u32) {
             (Frame::Delta { .. }, None) => panic!("a change before the first picture"),
         }
         match &view {
-            Some(View::Tasks(page)) if page.total == tasks => break,
+            Some(View::Tasks(page)) if page.total == Some(tasks) => break,
             _ => {}
         }
     }
@@ -101,11 +101,11 @@ async fn follow_one(subscription: &mut Subscription, tasks: u64) {
         let frame = subscription.next().await.expect("the engine runs");
         let total = match &*frame {
             Frame::Snapshot(snapshot) => match &snapshot.view {
-                View::Tasks(page) => Some(page.total),
+                View::Tasks(page) => page.total,
                 _ => None,
             },
             Frame::Delta { change, .. } => match change.as_deref() {
-                Some(model::Change::Tasks(change)) => Some(change.total),
+                Some(model::Change::Tasks(change)) => change.total,
                 _ => None,
             },
         };

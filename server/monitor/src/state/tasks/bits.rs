@@ -55,6 +55,13 @@ impl Bits {
         }
     }
 
+    /// Keeps the rows that are in `other`, too.
+    pub(super) fn keep_both(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= other;
+        }
+    }
+
     /// Keeps the rows whose value in `column` passes the test.
     pub(super) fn keep<T>(&mut self, column: &[T], test: impl Fn(&T) -> bool) {
         for (word, values) in self.words.iter_mut().zip(column.chunks(64)) {
@@ -117,6 +124,10 @@ mod tests {
             let mut odd = all.clone();
             odd.subtract(&even);
             assert!(odd.iter().all(|at| at % 2 == 1 && !even.contains(at)));
+            let mut none = odd.clone();
+            none.keep_both(&even);
+            assert!(none.is_empty());
+            odd.keep_both(&all);
             odd.add(&even);
             assert_eq!(odd, all);
             assert!(Bits::none(rows).is_empty());

@@ -39,6 +39,29 @@ impl Order {
 
     /// Offers the rows of a segment.
     pub(super) fn offer(&self, segment: &Segment, rows: &Bits, best: &mut Best) {
+        self.place(segment, rows, |_, place| best.offer(place));
+    }
+
+    /// Keeps the rows that would be among the best, and tells whether there are others.
+    pub(super) fn keep_better(&self, segment: &Segment, rows: &mut Bits, best: &Best) -> bool {
+        if !best.is_full() {
+            return false;
+        }
+        let mut better = Bits::none(segment.len());
+        let mut are_all = true;
+        self.place(segment, rows, |at, place| {
+            if place < best.worst {
+                better.insert(at);
+            } else {
+                are_all = false;
+            }
+        });
+        *rows = better;
+        !are_all
+    }
+
+    /// Hands out the rows of a segment with their places.
+    fn place(&self, segment: &Segment, rows: &Bits, mut take: impl FnMut(usize, Place)) {
         let micros = |time: i64| (time != NO_TIME).then_some(time as u64);
         // A name that came after the order was made up has no rank yet.
         let ranked = |id: u32| {
@@ -50,27 +73,29 @@ impl Order {
         let s = segment;
         // One loop for each column, so that the choice is made once.
         match self.sort {
-            TaskSort::Received => self.offer_each(s, rows, best, |at| {
+            TaskSort::Received => self.place_each(s, rows, &mut take, |at| {
                 micros(s.received[at])
                     .or(micros(s.sent[at]))
                     .or_else(|| micros(s.timestamp(at)))
             }),
-            TaskSort::Started => self.offer_each(s, rows, best, |at| micros(s.started[at])),
-            TaskSort::Finished => self.offer_each(s, rows, best, |at| micros(s.finished[at])),
-            TaskSort::Timestamp => self.offer_each(s, rows, best, |at| micros(s.timestamp(at))),
-            TaskSort::Name => self.offer_each(s, rows, best, |at| ranked(s.name[at])),
-            TaskSort::Worker => self.offer_each(s, rows, best, |at| ranked(s.worker[at])),
-            TaskSort::Queue => self.offer_each(s, rows, best, |at| ranked(s.queue[at])),
-            TaskSort::State => self.offer_each(s, rows, best, |at| {
+            TaskSort::Started => self.place_each(s, rows, &mut take, |at| micros(s.started[at])),
+            TaskSort::Finished => self.place_each(s, rows, &mut take, |at| micros(s.finished[at])),
+            TaskSort::Timestamp => {
+                self.place_each(s, rows, &mut take, |at| micros(s.timestamp(at)))
+            }
+            TaskSort::Name => self.place_each(s, rows, &mut take, |at| ranked(s.name[at])),
+            TaskSort::Worker => self.place_each(s, rows, &mut take, |at| ranked(s.worker[at])),
+            TaskSort::Queue => self.place_each(s, rows, &mut take, |at| ranked(s.queue[at])),
+            TaskSort::State => self.place_each(s, rows, &mut take, |at| {
                 let rank = self.ranks.get(usize::from(s.state[at]));
                 Some(u64::from(rank.copied().unwrap_or(u32::MAX)))
             }),
             TaskSort::Retries => {
-                self.offer_each(s, rows, best, |at| Some(u64::from(s.retries[at])));
+                self.place_each(s, rows, &mut take, |at| Some(u64::from(s.retries[at])));
             }
-            TaskSort::Wait => self.offer_each(s, rows, best, |at| s.wait_micros(at)),
+            TaskSort::Wait => self.place_each(s, rows, &mut take, |at| s.wait_micros(at)),
             // Bits of a float that is not negative sort like the float.
-            TaskSort::Runtime => self.offer_each(s, rows, best, |at| {
+            TaskSort::Runtime => self.place_each(s, rows, &mut take, |at| {
                 s.has(at, flag::HAS_RUNTIME)
                     .then(|| s.runtime[at].max(0.0).to_bits())
             }),
@@ -78,11 +103,11 @@ impl Order {
     }
 
     /// Rows without a value come last in either direction.
-    fn offer_each(
+    fn place_each(
         &self,
         segment: &Segment,
         rows: &Bits,
-        best: &mut Best,
+        take: &mut impl FnMut(usize, Place),
         value: impl Fn(usize) -> Option<u64>,
     ) {
         for at in rows.iter() {
@@ -91,7 +116,7 @@ impl Order {
                 Some(value) => value,
                 None => u64::MAX,
             };
-            best.offer((key, !(segment.first + at as u64)));
+            take(at, (key, !(segment.first + at as u64)));
         }
     }
 }
@@ -139,6 +164,11 @@ impl Best {
                 Kept::All(Vec::new())
             },
         }
+    }
+
+    /// Tells whether a place must be better than [`Self::worst`] to be kept.
+    fn is_full(&self) -> bool {
+        matches!(&self.kept, Kept::Heap(heap) if heap.len() == self.size)
     }
 
     #[inline]

@@ -10,7 +10,9 @@ use super::{
     search::Plan,
 };
 use crate::state::Names;
-use model::{QueueName, SearchExpression, TaskName, TaskPage, TaskQuery, TaskState, WorkerName};
+use model::{
+    QueueName, SearchExpression, TaskCount, TaskName, TaskPage, TaskQuery, TaskState, WorkerName,
+};
 
 /// A query's filters, with its names resolved to numbers.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub(crate) struct Scan {
     plan: Plan,
     order: Order,
     offset: usize,
+    limit: usize,
+    is_counted: bool,
+    /// Rows were passed over that could not be part of the window.
+    is_cut_short: bool,
     /// The segment done last began here; those before it are left.
     done_from: u64,
     by_code: [u64; 256],
@@ -54,11 +60,15 @@ impl Scan {
             plan: Plan::new(search),
             order: Order::new(query, names, tasks),
             offset,
+            limit,
+            is_counted: query.count == TaskCount::Exact,
+            is_cut_short: false,
             done_from: u64::MAX,
             by_code: [0; 256],
             newer: 0,
             total: 0,
-            best: Best::new(offset.saturating_add(limit)),
+            // One more tells whether there are others behind the window.
+            best: Best::new(offset.saturating_add(limit).saturating_add(1)),
         }
     }
 
@@ -83,23 +93,33 @@ impl Scan {
         }
         let mut rows = Bits::all(segment.len());
         filter.keep(segment, &mut rows);
-        rows = self.plan.matches(tasks, names, segment, &rows);
+        let mut newer = Bits::none(segment.len());
         if is_cut {
             let old = usize::try_from((filter.newest + 1).saturating_sub(segment.first));
             let old = old.unwrap_or(usize::MAX);
-            let mut newer = rows.clone();
+            newer = rows.clone();
             newer.keep_each(|at| at >= old);
             rows.subtract(&newer);
-            if let Some(states) = &filter.states {
-                newer.keep(&segment.state, |state| states[usize::from(*state)]);
-            }
+        }
+        if !self.is_counted {
+            filter.keep_states(segment, &mut rows);
+            self.is_cut_short |= self.order.keep_better(segment, &mut rows, &self.best);
+        }
+        let mut both = rows.clone();
+        both.add(&newer);
+        if both.is_empty() {
+            return true;
+        }
+        both = self.plan.matches(tasks, names, segment, &both);
+        rows.keep_both(&both);
+        if is_cut {
+            newer.keep_both(&both);
+            filter.keep_states(segment, &mut newer);
             self.newer += newer.count() as u64;
         }
-        for at in rows.iter() {
-            self.by_code[usize::from(segment.state[at])] += 1;
-        }
-        if let Some(states) = &filter.states {
-            rows.keep(&segment.state, |state| states[usize::from(*state)]);
+        if self.is_counted {
+            count_states(&mut self.by_code, segment, &rows);
+            filter.keep_states(segment, &mut rows);
         }
         self.total += rows.count() as u64;
         self.order.offer(segment, &rows, &mut self.best);
@@ -131,11 +151,12 @@ impl Scan {
 
     /// Puts what was found in order, which takes its time far down a long list.
     pub(crate) fn finish(self) -> Found {
-        let window = self.best.into_window(self.offset);
+        let mut window = self.best.into_window(self.offset);
+        window.truncate(self.limit);
         Found {
             window: window.into_iter().map(|(_, sequence)| !sequence).collect(),
-            by_code: self.by_code,
-            total: self.total,
+            by_code: self.is_counted.then(|| Box::new(self.by_code)),
+            total: (!self.is_cut_short).then_some(self.total),
             newer: self.newer,
         }
     }
@@ -146,9 +167,9 @@ impl Scan {
 pub(crate) struct Found {
     /// Sequence numbers of the window, in order.
     pub(crate) window: Vec<u64>,
-    by_code: [u64; 256],
-    /// How many match.
-    pub(crate) total: u64,
+    by_code: Option<Box<[u64; 256]>>,
+    /// How many match; always known if the query asks for counts.
+    pub(crate) total: Option<u64>,
     newer: u64,
 }
 
@@ -158,7 +179,10 @@ impl Found {
         TaskPage {
             rows: Vec::new(),
             total: self.total,
-            states: tasks.name_counts(&self.by_code),
+            states: self
+                .by_code
+                .as_ref()
+                .map_or_else(Vec::new, |by_code| tasks.name_counts(by_code)),
             stored: tasks.len() as u64,
             latest: tasks.latest(),
             newer: self.newer,
@@ -209,6 +233,13 @@ impl Filter {
         self.name.is_none() && self.worker.is_none() && self.queue.is_none() && !self.has_time()
     }
 
+    /// Keeps the rows in one of the chosen states.
+    fn keep_states(&self, segment: &Segment, rows: &mut Bits) {
+        if let Some(states) = &self.states {
+            rows.keep(&segment.state, |state| states[usize::from(*state)]);
+        }
+    }
+
     /// Keeps the rows that pass, whatever their state and age.
     fn keep(&self, segment: &Segment, rows: &mut Bits) {
         for (wanted, column) in [
@@ -225,6 +256,18 @@ impl Filter {
             rows.keep(&segment.received, |at| {
                 *at != NO_TIME && (start..=end).contains(at)
             });
+        }
+    }
+}
+
+fn count_states(by_code: &mut [u64; 256], segment: &Segment, rows: &Bits) {
+    if rows.count() == segment.len() {
+        for (all, count) in by_code.iter_mut().zip(segment.counts.iter()) {
+            *all += u64::from(*count);
+        }
+    } else {
+        for at in rows.iter() {
+            by_code[usize::from(segment.state[at])] += 1;
         }
     }
 }
