@@ -30,6 +30,9 @@ const SEND_AT_ONCE: usize = 200;
 /// Tasks copied under one lock.
 const DETAILS_AT_ONCE: usize = 100;
 
+/// A task, what repeats it, and what is said of that.
+type Turn = (TaskId, Ready, &'static str);
+
 impl Control {
     pub(super) async fn run_bulk(
         &self,
@@ -263,7 +266,9 @@ impl Control {
             let mut failed = Vec::new();
             for (task, made) in tasks.into_iter().zip(made) {
                 match made {
-                    Ok(message) => ready.push((task.summary.id, message)),
+                    Ok((message, source)) => {
+                        ready.push((task.summary.id, message, how(source)));
+                    }
                     Err(reason) => failed.push(Done::failed(task.summary.id, reason, None)),
                 }
             }
@@ -273,7 +278,7 @@ impl Control {
                 if bulk.is_stopped() {
                     return;
                 }
-                let turn: Vec<(TaskId, Ready)> = ready.by_ref().take(SEND_AT_ONCE).collect();
+                let turn: Vec<Turn> = ready.by_ref().take(SEND_AT_ONCE).collect();
                 if !self.send_turn(bulk, &sender, turn).await {
                     return;
                 }
@@ -282,21 +287,21 @@ impl Control {
     }
 
     /// Sends some messages; `false` if the broker failed, so that nothing more is to be sent.
-    async fn send_turn(&self, bulk: &Bulk, sender: &Sender, turn: Vec<(TaskId, Ready)>) -> bool {
+    async fn send_turn(&self, bulk: &Bulk, sender: &Sender, turn: Vec<Turn>) -> bool {
         let mut outgoing: Vec<Outgoing> = Vec::with_capacity(turn.len());
         let mut pending = Vec::with_capacity(turn.len());
-        for (old, ready) in turn {
+        for (old, ready, how) in turn {
             outgoing.push(ready.outgoing);
-            pending.push((old, ready.id, ready.sent));
+            pending.push((old, ready.id, ready.sent, how));
         }
         match sender.push(&outgoing).await {
             Ok(answers) => {
                 let mut done = Vec::with_capacity(pending.len());
                 let mut sent = Vec::with_capacity(pending.len());
-                for ((old, new, news), answer) in pending.into_iter().zip(answers) {
+                for ((old, new, news, how), answer) in pending.into_iter().zip(answers) {
                     match answer {
                         Ok(()) => {
-                            done.push(Done::ok(old, "Sent again.", Some(new)));
+                            done.push(Done::ok(old, how, Some(new)));
                             sent.push(news);
                         }
                         Err(refusal) => done.push(Done::failed(old, refusal, None)),
@@ -314,7 +319,7 @@ impl Control {
                 let unclear = "It may have been sent: Redis did not answer.";
                 let done = pending
                     .into_iter()
-                    .map(|(old, new, _)| Done::failed(old, unclear, Some(new)));
+                    .map(|(old, new, ..)| Done::failed(old, unclear, Some(new)));
                 bulk.note(done.collect());
                 bulk.fail(error.chain());
                 false
@@ -344,6 +349,17 @@ impl Control {
             }
         }
         (tasks, skipped)
+    }
+}
+
+/// Tells how a task was sent again.
+fn how(source: ArgumentSource) -> &'static str {
+    match source {
+        ArgumentSource::Message | ArgumentSource::Seen => "Sent again as it was.",
+        ArgumentSource::Worker | ArgumentSource::Result => {
+            "Sent again with its arguments; what followed it is not known."
+        }
+        ArgumentSource::Text => "Sent again with arguments read from text.",
     }
 }
 

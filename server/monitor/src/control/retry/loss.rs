@@ -33,6 +33,12 @@ impl Scene<'_> {
             ),
             _ => {}
         }
+        let (queue, is_queue_known) = self.queue(Some(material));
+        if !is_queue_known {
+            said.push(format!(
+                "Its queue is not known; queue {queue} is where tasks of its type go."
+            ));
+        }
         let (eta, expires) = match material {
             Material::Original(original) => {
                 self.of_original(original, &mut said);

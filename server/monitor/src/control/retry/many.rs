@@ -13,7 +13,8 @@ use std::collections::HashMap;
 
 impl Control {
     /// Makes the messages that repeat tasks of a bulk, or tells why one cannot
-    /// be repeated; an error is the broker's, and then nothing was made.
+    /// be repeated, with the source of its arguments; an error is the broker's,
+    /// and then nothing was made.
     ///
     /// `messages` are those found in one pass over the queues for the whole bulk.
     pub(in crate::control) async fn make_retries(
@@ -22,7 +23,7 @@ impl Control {
         messages: &mut Findings,
         worst: Option<ArgumentSource>,
         queue: Option<&QueueName>,
-    ) -> Result<Vec<Result<Ready, String>>, String> {
+    ) -> Result<Vec<Result<(Ready, ArgumentSource), String>>, String> {
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.summary.id.clone()).collect();
         let held = held_ids(tasks);
         let (stored, workers, mut registered) = futures_util::future::join3(
@@ -85,7 +86,7 @@ impl Control {
             }
             made.push(match unknown.get(&kind) {
                 Some(Some(reason)) => Err(reason.clone()),
-                _ => Ok(ready),
+                _ => Ok((ready, source)),
             });
         }
         for id in &ids {

@@ -77,11 +77,6 @@ impl Control {
             let unknown = self.unknown_type(&registered, &plan.draft.name, &queue);
             plan.problems.extend(unknown);
         }
-        if !plan.is_queue_known {
-            plan.consequences.push(format!(
-                "Its queue is not known; queue {queue} is where tasks of its type go."
-            ));
-        }
         plan.consequences.extend(self.unconsumed(&queue));
         Ok(plan)
     }
@@ -160,7 +155,8 @@ impl Control {
     async fn find_one(&self, task: &TaskDetail) -> Findings {
         let ids = [task.summary.id.clone()];
         let held = held_ids(std::slice::from_ref(task));
-        self.find(&ids, &held).await
+        // It holds slices of queues while it looks.
+        Box::pin(self.find(&ids, &held)).await
     }
 
     fn scene<'s>(
