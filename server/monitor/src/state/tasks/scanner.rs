@@ -15,6 +15,39 @@ pub(super) struct Scanner {
     outline: Vec<CaseByte>,
     /// Places of the two in the outline.
     probes: [usize; 2],
+    head: Head,
+}
+
+/// The first eight bytes as numbers: a text fits whose bits, with those of
+/// `mask` set, are those of `bytes` where `cared` has ones.
+#[derive(Debug)]
+struct Head {
+    mask: u64,
+    bytes: u64,
+    cared: u64,
+}
+
+impl Head {
+    const LENGTH: usize = 8;
+
+    fn new(outline: &[CaseByte]) -> Self {
+        let number = |of: fn(&CaseByte) -> u8| {
+            let mut bytes = [0; Self::LENGTH];
+            for (byte, case) in bytes.iter_mut().zip(outline) {
+                *byte = of(case);
+            }
+            u64::from_le_bytes(bytes)
+        };
+        Self {
+            mask: number(|case| case.mask),
+            bytes: number(|case| case.byte),
+            cared: number(|_| u8::MAX),
+        }
+    }
+
+    fn fits(&self, bytes: [u8; Self::LENGTH]) -> bool {
+        ((u64::from_le_bytes(bytes) | self.mask) ^ self.bytes) & self.cared == 0
+    }
 }
 
 impl Scanner {
@@ -41,6 +74,7 @@ impl Scanner {
             .copied()
             .unwrap_or(first);
         Self {
+            head: Head::new(&outline),
             outline,
             probes: [first, second],
         }
@@ -77,13 +111,22 @@ impl Scanner {
             };
             let start = from + passed * STRIDE;
             let both = have_both(some_lefts, some_rights, *left, *right);
-            let mut both = mask_of(&both);
             let mut next = start;
-            while both != 0 {
-                let place = start + both.trailing_zeros() as usize;
-                both &= both - 1;
+            let mut try_at = |lane: usize| {
+                let place = start + lane;
                 if place >= next && self.is_at(hay, place) {
                     next = hit(place).max(place + 1);
+                }
+            };
+            let folded = fold(&both);
+            if folded.is_power_of_two() {
+                let bit = folded.trailing_zeros() as usize;
+                try_at(bit % 8 * 8 + bit / 8);
+            } else {
+                for (lane, is_there) in both.iter().enumerate() {
+                    if *is_there != 0 {
+                        try_at(lane);
+                    }
                 }
             }
             from = next.max(start + STRIDE);
@@ -99,10 +142,13 @@ impl Scanner {
 
     fn is_at(&self, hay: &[u8], place: usize) -> bool {
         let bytes = hay.get(place..).unwrap_or_default();
-        self.outline
-            .iter()
-            .zip(bytes)
-            .all(|(case, b)| case.fits(*b))
+        let (outline, bytes) = match bytes.split_first_chunk() {
+            Some((first, _)) if !self.head.fits(*first) => return false,
+            Some((_, rest)) => (self.outline.get(Head::LENGTH..), rest),
+            None => (Some(&*self.outline), bytes),
+        };
+        let mut pairs = outline.unwrap_or_default().iter().zip(bytes);
+        pairs.all(|(case, byte)| case.fits(*byte))
     }
 }
 
@@ -126,15 +172,15 @@ fn is_any(both: &[u8; STRIDE]) -> bool {
     both.iter().fold(0, |any, place| any | place) != 0
 }
 
-/// Returns a number whose bits are the bytes, each of which is 0 or 1.
+/// Returns a number with a bit for each byte that is 1: that of byte `8 a + b`
+/// is bit `8 b + a`.
 #[inline]
-fn mask_of(both: &[u8; STRIDE]) -> u64 {
-    // Brings the lowest bit of each of eight bytes to the top one.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
+fn fold(both: &[u8; STRIDE]) -> u64 {
     let (eights, _) = both.as_chunks();
-    eights.iter().rev().fold(0, |mask, eight| {
-        mask << 8 | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56
-    })
+    let words = eights.iter().map(|eight| u64::from_le_bytes(*eight));
+    words
+        .zip(0..)
+        .fold(0, |all, (word, place)| all | word << place)
 }
 
 #[cfg(test)]
