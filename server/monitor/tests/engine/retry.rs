@@ -637,12 +637,10 @@ async fn a_bulk_loses_and_doubles_nothing() {
     let error = run(&monitor, retry_all(TaskState::Failure, Some(TASKS - 1))).await;
     let error = error.expect_err("there are more");
     assert_eq!(error.kind, ErrorKind::Conflict);
-    let began = Instant::now();
     let outcome = run(&monitor, retry_all(TaskState::Failure, Some(TASKS))).await;
     let outcome = outcome.expect("it begins");
     assert_eq!(outcome.count, Some(TASKS));
     let progress = bulk_ends(&monitor, &outcome).await;
-    println!("{TASKS} retries in {:?}", began.elapsed());
     assert_eq!(
         (progress.done, progress.skipped, progress.failed),
         (TASKS, 0, 0),
@@ -730,6 +728,7 @@ fn failed_tasks(redis: &Redis, ids: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "it is run for what it prints")]
 #[ignore = "a measurement: prints how long 10,000 retries take, and what others wait meanwhile"]
 async fn ten_thousand_retries_are_timed() {
     const TASKS: usize = 10_000;
