@@ -34,7 +34,7 @@ lint: ## warnings are errors, for the server and for the browser
 
 clean: ## remove what was built, installed here or left by the demo
 	cargo clean
-	rm -rf .demo end2end/.venv end2end/node_modules end2end/test-results end2end/playwright-report
+	rm -rf .demo end2end/.venv end2end/.venv-5.2 end2end/node_modules end2end/test-results end2end/playwright-report
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15

@@ -2,12 +2,13 @@
 # Makes sure that what the project needs is there:  install.sh build|demo|test
 #   build  what the binary needs: compiler, cargo, the WebAssembly target
 #   demo   that, Redis, and the Python environment of the demo applications
-#   test   that, Node.js, Chromium and the packages of the browser tests
+#   test   that, an old Celery, Node.js, Chromium and the packages of the browser tests
 # Does nothing, quickly, when nothing is missing.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=$ROOT/end2end/.venv
+OLD_VENV=$ROOT/end2end/.venv-5.2
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf '%s\n' "$*" >&2; }
@@ -105,15 +106,16 @@ unchanged() {
 
 stamp() { sha256sum <"$1" >"$2"; }
 
+# python_environment DIRECTORY REQUIREMENTS
 python_environment() {
-    local requirements=$ROOT/end2end/stack/requirements.txt
-    if unchanged "$requirements" "$VENV/requirements.sha256" && "$VENV/bin/python" -c '' 2>/dev/null; then return; fi
-    say "Creating the Python environment in end2end/.venv"
-    rm -rf "$VENV"
-    python3 -m venv "$VENV"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$requirements"
-    "$VENV/bin/python" -m pip --disable-pip-version-check check
-    stamp "$requirements" "$VENV/requirements.sha256"
+    local venv=$1 requirements=$ROOT/end2end/stack/$2
+    if unchanged "$requirements" "$venv/requirements.sha256" && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
+    say "Creating the Python environment in ${venv#"$ROOT/"}"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$requirements"
+    "$venv/bin/python" -m pip --disable-pip-version-check check
+    stamp "$requirements" "$venv/requirements.sha256"
 }
 
 node_packages() {
@@ -136,8 +138,11 @@ main() {
     if [ ${#MISSING[@]} -gt 0 ]; then install_packages; fi
     install_wasm_opt
     check_rust
-    if [ "$purpose" != build ]; then python_environment; fi
-    if [ "$purpose" = test ]; then node_packages; fi
+    if [ "$purpose" != build ]; then python_environment "$VENV" requirements.txt; fi
+    if [ "$purpose" = test ]; then
+        python_environment "$OLD_VENV" requirements-celery-5.2.txt
+        node_packages
+    fi
 }
 
 main "$@"

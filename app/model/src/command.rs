@@ -169,6 +169,8 @@ kinds! {
     Terminate = "terminate", SteerTasks;
     /// Revoke every task that bears one of some stamps.
     RevokeByStampedHeaders = "revoke_by_stamped_headers", SteerTasks;
+    /// Ask an `AbortableTask` to end by itself, by the state of its result.
+    Abort = "abort", SteerTasks;
     /// Send a task again under a new id.
     Retry = "retry", SteerTasks;
     /// Send a task.
@@ -249,6 +251,11 @@ pub enum Command {
         /// The signal for those that run; without it they run on.
         #[serde(default)]
         terminate: Option<Signal>,
+    },
+    /// See [`CommandKind::Abort`].
+    Abort {
+        /// Which.
+        task: TaskId,
     },
     /// See [`CommandKind::Retry`].
     Retry {
@@ -425,6 +432,7 @@ impl Command {
             Self::Revoke { .. } => CommandKind::Revoke,
             Self::Terminate { .. } => CommandKind::Terminate,
             Self::RevokeByStampedHeaders { .. } => CommandKind::RevokeByStampedHeaders,
+            Self::Abort { .. } => CommandKind::Abort,
             Self::Retry { .. } => CommandKind::Retry,
             Self::Send { .. } => CommandKind::Send,
             Self::Bulk { .. } => CommandKind::Bulk,
@@ -466,7 +474,7 @@ impl Command {
                 .map(|(header, stamps)| format!("{header}={}", stamps.join(",")))
                 .collect::<Vec<_>>()
                 .join(" "),
-            Self::Retry { task, .. } => task.to_string(),
+            Self::Abort { task } | Self::Retry { task, .. } => task.to_string(),
             Self::Send { task } => match &task.queue {
                 Some(queue) => format!("{} on {queue}", task.name),
                 None => task.name.to_string(),

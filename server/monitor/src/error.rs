@@ -44,6 +44,11 @@ pub(crate) enum BrokerError {
         #[source]
         source: redis::RedisError,
     },
+    #[error("failed to {operation} within {seconds} s")]
+    Overdue {
+        operation: &'static str,
+        seconds: f64,
+    },
     #[error("the result is {bytes} bytes long, which is too much to show")]
     ResultTooLarge { bytes: u64 },
     #[error("the result cannot be read")]

@@ -7,14 +7,16 @@ use crate::{
     intake::Intake,
     state::{Input, workers::Errands},
 };
-use model::{Inspection, WorkerName};
+use model::{ErrorKind, Inspection, TaskId, WireError, WorkerName};
+use parking_lot::Mutex;
 use protocol::inspect;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often everybody is asked whether he is there. Workers without events
@@ -27,20 +29,89 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a worker is asked for what it holds while somebody looks at it.
 const WATCHED_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Answers so young are not asked for again.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Workers do some of what they are told a moment after they say so
+/// (`call_soon` in `celery/worker/control.py`), so they are looked at twice.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Most revoked ids handed to the state at a time: one hold of its lock.
+const REVOKED_AT_ONCE: usize = 1_000;
+
+/// A part of what workers tell when asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Stats,
+    ActiveQueues,
+    Registered,
+    Active,
+    Reserved,
+    Scheduled,
+    Revoked,
+    Conf,
+}
+
+impl Part {
+    /// The command that asks for it.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Stats => "stats",
+            Self::ActiveQueues => "active_queues",
+            Self::Registered => "registered",
+            Self::Active => "active",
+            Self::Reserved => "reserved",
+            Self::Scheduled => "scheduled",
+            Self::Revoked => "revoked",
+            Self::Conf => "conf",
+        }
+    }
+
+    fn arguments(self) -> Value {
+        match self {
+            // Workers tell the rate limit unasked, but not the time limits.
+            Self::Registered => {
+                json!({"taskinfoitems": ["rate_limit", "time_limit", "soft_time_limit"]})
+            }
+            _ => json!({}),
+        }
+    }
+
+    fn of(self, inspection: &mut Inspection) -> &mut Option<Value> {
+        match self {
+            Self::Stats => &mut inspection.stats,
+            Self::ActiveQueues => &mut inspection.active_queues,
+            Self::Registered => &mut inspection.registered,
+            Self::Active => &mut inspection.active,
+            Self::Reserved => &mut inspection.reserved,
+            Self::Scheduled => &mut inspection.scheduled,
+            Self::Revoked => &mut inspection.revoked,
+            Self::Conf => &mut inspection.conf,
+        }
+    }
+}
+
 /// What is asked of a worker when it is first seen: enough for the lists.
-const BRIEF: [&str; 2] = ["stats", "active_queues"];
+const BRIEF: [Part; 2] = [Part::Stats, Part::ActiveQueues];
 
 /// What is asked when somebody looks at it.
-const FULL: [&str; 8] = [
-    "stats",
-    "active_queues",
-    "registered",
-    "active",
-    "reserved",
-    "scheduled",
-    "revoked",
-    "conf",
+const FULL: [Part; 8] = [
+    Part::Stats,
+    Part::ActiveQueues,
+    Part::Registered,
+    Part::Active,
+    Part::Reserved,
+    Part::Scheduled,
+    Part::Revoked,
+    Part::Conf,
 ];
+
+/// Where rate and time limits are told.
+pub(crate) const LIMITS: [Part; 1] = [Part::Registered];
+
+/// When everything was asked last, by worker; of all workers under `None`.
+/// Who asks at the same time waits for the same answers.
+type Fresh = Arc<Mutex<HashMap<Option<WorkerName>, Arc<tokio::sync::Mutex<Option<Instant>>>>>>;
 
 /// Asks workers and hands their answers to the state.
 #[derive(Clone, Debug)]
@@ -52,6 +123,7 @@ pub(crate) struct Inspector {
     pub(crate) watched: crate::feed::Watched,
     /// Who finds out what events did not tell.
     pub(crate) repairs: mpsc::UnboundedSender<Errands>,
+    pub(crate) fresh: Fresh,
 }
 
 impl Inspector {
@@ -180,12 +252,93 @@ impl Inspector {
         self.inspect(&FULL, Some(&workers)).await
     }
 
-    /// Asks workers everything a page or an API client may want, and waits for it.
-    pub(crate) async fn inspect_all(
+    /// Asks a worker, or all of them, everything a page or an API client may
+    /// want, and waits for it. Who asks within [`FRESH`] of another is served
+    /// by that one's answers.
+    pub(crate) async fn inspect_fully(
         &self,
-        destination: Option<&BTreeSet<WorkerName>>,
+        worker: Option<&WorkerName>,
     ) -> Result<(), BrokerError> {
-        self.inspect(&FULL, destination).await
+        if worker.is_some() && self.is_fresh(None) {
+            return Ok(());
+        }
+        let asked = self.entry(worker);
+        let mut asked = asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let destination = worker.map(|name| BTreeSet::from([name.clone()]));
+        self.inspect(&FULL, destination.as_ref()).await?;
+        *asked = Some(now);
+        Ok(())
+    }
+
+    fn is_fresh(&self, worker: Option<&WorkerName>) -> bool {
+        let entry = self.fresh.lock().get(&worker.cloned()).cloned();
+        // Whoever holds it is asking just now: then one asks for oneself.
+        entry.is_some_and(|asked| {
+            asked
+                .try_lock()
+                .is_ok_and(|asked| asked.is_some_and(|at| at.elapsed() < FRESH))
+        })
+    }
+
+    fn entry(&self, worker: Option<&WorkerName>) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
+        let mut fresh = self.fresh.lock();
+        // Names come from outside: what is not fresh any more is not kept.
+        fresh.retain(|_, asked| {
+            Arc::strong_count(asked) > 1
+                || asked
+                    .try_lock()
+                    .is_ok_and(|asked| asked.is_some_and(|at| at.elapsed() < FRESH))
+        });
+        Arc::clone(fresh.entry(worker.cloned()).or_default())
+    }
+
+    /// Reads again what a command changes, at once and a moment later, so
+    /// that pages follow. Does not wait for it.
+    pub(crate) fn follow(&self, parts: &'static [Part], workers: BTreeSet<WorkerName>) {
+        let inspector = self.clone();
+        tokio::spawn(async move {
+            for pause in [Duration::ZERO, SECOND_LOOK] {
+                tokio::time::sleep(pause).await;
+                if let Err(error) = inspector.inspect(parts, Some(&workers)).await {
+                    tracing::debug!(cause = error.chain(), "could not look at what changed");
+                }
+            }
+        });
+    }
+
+    /// Asks a worker for its report, a text about its software and settings.
+    pub(crate) async fn report(&self, worker: &WorkerName) -> Result<String, WireError> {
+        let destination = BTreeSet::from([worker.clone()]);
+        let answers = self
+            .pidbox
+            .ask("report", json!({}), Some(&destination), self.timeout)
+            .await?;
+        let Some(reply) = answers.replies.into_iter().next() else {
+            let is_known = self.reader.read().worker(worker).is_some();
+            let (kind, message) = if is_known {
+                let seconds = self.timeout.as_secs_f64();
+                let message = format!("{worker} did not answer within {seconds} s.");
+                (ErrorKind::Unavailable, message)
+            } else {
+                let message = format!("No worker of this name answered: {worker}.");
+                (ErrorKind::NotFound, message)
+            };
+            return Err(WireError::new(kind, message));
+        };
+        match (inspect::ok(&reply.value), inspect::error(&reply.value)) {
+            (Some(text), _) => Ok(text.trim().to_owned()),
+            (None, error) => Err(WireError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "{worker} refused: {}.",
+                    error.unwrap_or("it gave no report")
+                ),
+            )),
+        }
     }
 
     /// Asks workers for what the lists show, and waits for it.
@@ -198,20 +351,20 @@ impl Inspector {
 
     async fn inspect(
         &self,
-        commands: &[&'static str],
+        parts: &[Part],
         destination: Option<&BTreeSet<WorkerName>>,
     ) -> Result<(), BrokerError> {
         // Two processes may share a name: then each question has two answers.
         let mut answers: BTreeMap<WorkerName, Vec<Inspection>> = BTreeMap::new();
-        let asked = commands.iter().map(|command| async {
+        let asked = parts.iter().map(|part| async {
             let replies = self
                 .pidbox
-                .ask(command, json!({}), destination, self.timeout)
+                .ask(part.command(), part.arguments(), destination, self.timeout)
                 .await;
-            (*command, replies)
+            (*part, replies)
         });
         // All at once, so that a silent worker costs one deadline, not eight.
-        for (command, answer) in futures_util::future::join_all(asked).await {
+        for (part, answer) in futures_util::future::join_all(asked).await {
             for reply in answer?.replies {
                 if inspect::error(&reply.value).is_some() {
                     continue;
@@ -219,33 +372,28 @@ impl Inspector {
                 let inspections = answers.entry(reply.worker).or_default();
                 let place = inspections
                     .iter_mut()
-                    .position(|inspection| part_of(inspection, command).is_none());
+                    .position(|inspection| part.of(inspection).is_none());
                 let place = place.unwrap_or_else(|| {
                     inspections.push(Inspection::default());
                     inspections.len() - 1
                 });
-                *part_of(&mut inspections[place], command) = Some(reply.value);
+                *part.of(&mut inspections[place]) = Some(reply.value);
             }
         }
         for (worker, inspections) in answers {
             for inspection in inspections {
+                let revoked = inspection.revoked.as_ref().and_then(Value::as_array);
+                for ids in revoked
+                    .into_iter()
+                    .flat_map(|ids| ids.chunks(REVOKED_AT_ONCE))
+                {
+                    let ids = ids.iter().filter_map(Value::as_str).map(TaskId::from);
+                    self.intake.push_input(Input::Revoked(ids.collect()));
+                }
                 self.intake
                     .push_input(Input::Inspected(worker.clone(), Box::new(inspection)));
             }
         }
         Ok(())
-    }
-}
-
-fn part_of<'i>(inspection: &'i mut Inspection, command: &str) -> &'i mut Option<Value> {
-    match command {
-        "stats" => &mut inspection.stats,
-        "active_queues" => &mut inspection.active_queues,
-        "registered" => &mut inspection.registered,
-        "active" => &mut inspection.active,
-        "reserved" => &mut inspection.reserved,
-        "scheduled" => &mut inspection.scheduled,
-        "revoked" => &mut inspection.revoked,
-        _ => &mut inspection.conf,
     }
 }

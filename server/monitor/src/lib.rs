@@ -53,7 +53,6 @@ use protocol::TaskResult;
 use repair::{Listening, Repairer};
 use state::{Limits, State};
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -133,6 +132,7 @@ impl Monitor {
             timeout: config.inspect_timeout,
             watched: Watched::default(),
             repairs,
+            fresh: Arc::default(),
         };
         tracker.spawn(inspector.clone().run(errands_due, cancel.clone()));
         let results = config.result_backend.clone().map(|url| {
@@ -289,6 +289,11 @@ impl Monitor {
         results.read(id).await.map_err(WireError::from)
     }
 
+    /// Tells whether there is a result backend to read from.
+    pub fn has_results(&self) -> bool {
+        self.inner.results.is_some()
+    }
+
     /// Returns every task type seen, in alphabetical order.
     pub fn task_types(&self) -> Vec<TaskName> {
         self.inner.reader.read().task_types()
@@ -305,16 +310,21 @@ impl Monitor {
     }
 
     /// Asks a worker, or all of them, for everything, and waits for the answers.
+    /// Callers within two seconds of each other share them.
     pub async fn inspect(&self, worker: Option<&WorkerName>) -> Result<(), WireError> {
-        let destination = worker.map(|name| BTreeSet::from([name.clone()]));
         self.inner
             .inspector
-            .inspect_all(destination.as_ref())
+            .inspect_fully(worker)
             .await
             .map_err(WireError::from)?;
         // What was just queued is applied before the caller reads it.
         self.inner.intake.drained().await;
         Ok(())
+    }
+
+    /// Asks a worker for a report on its software and settings, a text.
+    pub async fn report(&self, worker: &WorkerName) -> Result<String, WireError> {
+        self.inner.inspector.report(worker).await
     }
 
     /// Returns all queues.

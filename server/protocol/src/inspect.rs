@@ -163,17 +163,21 @@ pub fn queue_names(active_queues: &Value) -> Vec<QueueName> {
 }
 
 /// A task type that a worker can run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RegisteredTask {
     /// The name.
     pub name: TaskName,
     /// The rate limit, such as `10/m`.
     pub rate_limit: Option<String>,
+    /// Seconds after which a task's process is killed, where the worker was asked for it.
+    pub time_limit: Option<f64>,
+    /// Seconds after which a task gets an exception, likewise.
+    pub soft_time_limit: Option<f64>,
 }
 
 /// Returns the task types of a `registered` reply.
 ///
-/// Each is a text such as `shop.mail [rate_limit=2/s]`
+/// Each is a text such as `shop.mail [rate_limit=2/s time_limit=30]`
 /// (`celery/worker/control.py registered`).
 pub fn registered_tasks(registered: &Value) -> Vec<RegisteredTask> {
     elements(registered)
@@ -183,12 +187,15 @@ pub fn registered_tasks(registered: &Value) -> Vec<RegisteredTask> {
                 Some((name, info)) => (name, info),
                 None => (text, ""),
             };
+            let item = |key: &str| {
+                info.split(' ')
+                    .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+            };
             RegisteredTask {
                 name: name.into(),
-                rate_limit: info
-                    .split(' ')
-                    .find_map(|pair| pair.strip_prefix("rate_limit="))
-                    .map(str::to_owned),
+                rate_limit: item("rate_limit").map(str::to_owned),
+                time_limit: item("time_limit").and_then(|text| text.parse().ok()),
+                soft_time_limit: item("soft_time_limit").and_then(|text| text.parse().ok()),
             }
         })
         .collect()
@@ -450,6 +457,19 @@ mod tests {
         assert_eq!(kwargs, r#"{"z": 1.50, "a": null}"#);
         assert_eq!(second.arguments, None, "they are text");
         assert_eq!(queried_tasks("nonsense"), []);
+    }
+
+    #[test]
+    fn time_limits_are_told_where_they_were_asked_for() {
+        let tasks = registered_tasks(&json!([
+            "a.b [rate_limit=0 time_limit=10.5 soft_time_limit=5]",
+            "a.c [soft_time_limit=x]",
+        ]));
+        let limits: Vec<_> = tasks
+            .iter()
+            .map(|task| (task.time_limit, task.soft_time_limit))
+            .collect();
+        assert_eq!(limits, [(Some(10.5), Some(5.0)), (None, None)]);
     }
 
     #[test]

@@ -27,6 +27,12 @@ const REPLY_TTL_SECONDS: i64 = 300;
 
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a command may wait for a connection that works. Until then nothing is sent.
+const READY_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long Redis may take to confirm that it passed a command on.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
 type Waiting = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
 
 /// What came of a request.
@@ -35,6 +41,26 @@ pub(crate) struct Answers {
     pub(crate) replies: Vec<Reply>,
     /// Mailboxes that the request reached, whether they answer or not.
     pub(crate) listeners: u64,
+    /// Why replies may have been lost on their way back.
+    pub(crate) lost: Option<String>,
+}
+
+/// Why nothing came of a command.
+#[derive(Debug)]
+pub(crate) enum TellError {
+    /// Nothing was sent.
+    NotSent(BrokerError),
+    /// It may have been sent.
+    Unclear(BrokerError),
+}
+
+/// How the one list of replies is read.
+#[derive(Debug, Default)]
+struct Listening {
+    /// How often reading it broke.
+    breaks: u64,
+    /// Why it broke last.
+    cause: String,
 }
 
 /// Sends requests to workers and collects what they answer.
@@ -44,6 +70,7 @@ pub(crate) struct Pidbox {
     keyspace: Keyspace,
     reply_key: String,
     waiting: Waiting,
+    listening: Arc<Mutex<Listening>>,
     connection: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
 }
 
@@ -54,6 +81,7 @@ impl Pidbox {
             keyspace,
             reply_key: format!("{}.reply.celery.pidbox", uuid::Uuid::new_v4()),
             waiting: Waiting::default(),
+            listening: Arc::default(),
             connection: Arc::default(),
         }
     }
@@ -71,7 +99,11 @@ impl Pidbox {
             };
             // The event reader says in the log and on the screen that the broker is away.
             if let Err(error) = result {
-                tracing::debug!(cause = error.chain(), "cannot wait for replies");
+                let cause = error.chain();
+                tracing::debug!(cause, "cannot wait for replies");
+                let mut listening = self.listening.lock();
+                listening.breaks += 1;
+                listening.cause = cause;
             }
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -123,8 +155,8 @@ impl Pidbox {
         }
     }
 
-    /// Broadcasts a command and waits for the answers until `deadline`; less
-    /// long if every worker of `destination`, or every listener, has answered.
+    /// Broadcasts a question and waits for the answers until `timeout` is over;
+    /// less long if every worker of `destination`, or every listener, has answered.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -132,36 +164,128 @@ impl Pidbox {
         destination: Option<&BTreeSet<WorkerName>>,
         timeout: Duration,
     ) -> Result<Answers, BrokerError> {
-        let ticket = uuid::Uuid::new_v4().to_string();
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        self.waiting.lock().insert(ticket.clone(), sender);
-        let _forget = Forget {
-            waiting: &self.waiting,
-            ticket: &ticket,
+        let ticket = Ticket::new(&self.waiting);
+        let payload = self.encode(method, arguments, destination, &ticket.text)?;
+        let mut guard = self.connection.lock().await;
+        let mut connection = match guard.take() {
+            Some(connection) => connection,
+            None => self.target.connect(false).await?,
         };
-        let listeners = self
-            .publish(method, arguments, destination, &ticket)
-            .await?;
-        // Beat and other clients may listen without answering: an upper bound.
-        let expected = destination.map_or(listeners, |names| names.len() as u64);
-        let deadline = Instant::now() + timeout;
-        let mut replies: Vec<Reply> = Vec::new();
-        while (replies.len() as u64) < expected {
-            match tokio::time::timeout_at(deadline, receiver.recv()).await {
-                Ok(Some(reply)) => replies.push(reply),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        Ok(Answers { replies, listeners })
+        let listeners = self.publish(&mut connection, payload).await?;
+        // Kept only if it works: after an error the next request connects anew.
+        *guard = Some(connection);
+        drop(guard);
+        Ok(self
+            .collect_answers(ticket, destination, listeners, timeout)
+            .await)
     }
 
-    async fn publish(
+    /// Sends a command that changes something, and collects as [`Pidbox::ask`] does.
+    pub(crate) async fn tell(
+        &self,
+        method: &str,
+        arguments: serde_json::Value,
+        destination: Option<&BTreeSet<WorkerName>>,
+        timeout: Duration,
+    ) -> Result<Answers, TellError> {
+        let ticket = Ticket::new(&self.waiting);
+        let listeners = self
+            .transmit(method, arguments, destination, &ticket.text)
+            .await?;
+        Ok(self
+            .collect_answers(ticket, destination, listeners, timeout)
+            .await)
+    }
+
+    /// Sends a command that workers do not answer; returns how many mailboxes it reached.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        arguments: serde_json::Value,
+        destination: Option<&BTreeSet<WorkerName>>,
+    ) -> Result<u64, TellError> {
+        let ticket = uuid::Uuid::new_v4().to_string();
+        self.transmit(method, arguments, destination, &ticket).await
+    }
+
+    /// Publishes, and knows whether it did: the connection is tried first,
+    /// within a time of its own, so that a caller is told within three seconds.
+    async fn transmit(
         &self,
         method: &str,
         arguments: serde_json::Value,
         destination: Option<&BTreeSet<WorkerName>>,
         ticket: &str,
-    ) -> Result<u64, BrokerError> {
+    ) -> Result<u64, TellError> {
+        let payload = self
+            .encode(method, arguments, destination, ticket)
+            .map_err(TellError::NotSent)?;
+        let ready = tokio::time::timeout(READY_TIMEOUT, async {
+            let mut guard = self.connection.lock().await;
+            let connection = self.proven(guard.take()).await?;
+            Ok::<_, BrokerError>((guard, connection))
+        });
+        let (mut guard, mut connection) = ready
+            .await
+            .unwrap_or_else(|_| Err(overdue("reach Redis", READY_TIMEOUT)))
+            .map_err(TellError::NotSent)?;
+        let listeners = tokio::time::timeout(SEND_TIMEOUT, self.publish(&mut connection, payload))
+            .await
+            .unwrap_or_else(|_| Err(overdue("send a command to the workers", SEND_TIMEOUT)))
+            .map_err(TellError::Unclear)?;
+        *guard = Some(connection);
+        Ok(listeners)
+    }
+
+    /// Returns a connection that answers: the one there is, else a new one.
+    async fn proven(
+        &self,
+        connection: Option<MultiplexedConnection>,
+    ) -> Result<MultiplexedConnection, BrokerError> {
+        if let Some(mut connection) = connection {
+            let pong: redis::RedisResult<String> = connection.ping().await;
+            if pong.is_ok() {
+                return Ok(connection);
+            }
+        }
+        self.target.connect(false).await
+    }
+
+    async fn collect_answers(
+        &self,
+        mut ticket: Ticket<'_>,
+        destination: Option<&BTreeSet<WorkerName>>,
+        listeners: u64,
+        timeout: Duration,
+    ) -> Answers {
+        // Beat and other clients may listen without answering: an upper bound.
+        let expected = destination.map_or(listeners, |names| listeners.min(names.len() as u64));
+        let breaks = self.listening.lock().breaks;
+        let deadline = Instant::now() + timeout;
+        let mut replies: Vec<Reply> = Vec::new();
+        while (replies.len() as u64) < expected {
+            match tokio::time::timeout_at(deadline, ticket.receiver.recv()).await {
+                Ok(Some(reply)) => replies.push(reply),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let listening = self.listening.lock();
+        let is_short = (replies.len() as u64) < expected;
+        let lost = (is_short && listening.breaks != breaks).then(|| listening.cause.clone());
+        Answers {
+            replies,
+            listeners,
+            lost,
+        }
+    }
+
+    fn encode(
+        &self,
+        method: &str,
+        arguments: serde_json::Value,
+        destination: Option<&BTreeSet<WorkerName>>,
+        ticket: &str,
+    ) -> Result<Vec<u8>, BrokerError> {
         let request = Request {
             method: method.to_owned(),
             arguments,
@@ -169,37 +293,57 @@ impl Pidbox {
             ticket: ticket.to_owned(),
             reply_key: Some(self.reply_key.clone()),
         };
-        let payload =
-            pidbox::encode(&request, &self.keyspace, None).map_err(BrokerError::Encode)?;
-        let mut guard = self.connection.lock().await;
-        let mut connection = match guard.take() {
-            Some(connection) => connection,
-            None => self.target.connect(false).await?,
-        };
+        pidbox::encode(&request, &self.keyspace, None).map_err(BrokerError::Encode)
+    }
+
+    async fn publish(
+        &self,
+        connection: &mut MultiplexedConnection,
+        payload: Vec<u8>,
+    ) -> Result<u64, BrokerError> {
         // The list may outlive this process by a reply; so it gets an end.
         let (listeners, _): (u64, i64) = redis::pipe()
             .publish(self.keyspace.control_channel(), payload)
             .expire(self.reply_list(), REPLY_TTL_SECONDS)
-            .query_async(&mut connection)
+            .query_async(connection)
             .await
             .map_err(|source| BrokerError::Command {
                 operation: "send a request to the workers",
                 source,
             })?;
-        // Kept only if it works: after an error the next request connects anew.
-        *guard = Some(connection);
         Ok(listeners)
     }
 }
 
-/// Stops waiting for a ticket when the request is over or abandoned.
-struct Forget<'a> {
-    waiting: &'a Waiting,
-    ticket: &'a str,
+fn overdue(operation: &'static str, limit: Duration) -> BrokerError {
+    BrokerError::Overdue {
+        operation,
+        seconds: limit.as_secs_f64(),
+    }
 }
 
-impl Drop for Forget<'_> {
+/// A request whose replies are waited for, until it is over or abandoned.
+struct Ticket<'a> {
+    waiting: &'a Waiting,
+    text: String,
+    receiver: mpsc::UnboundedReceiver<Reply>,
+}
+
+impl<'a> Ticket<'a> {
+    fn new(waiting: &'a Waiting) -> Self {
+        let text = uuid::Uuid::new_v4().to_string();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        waiting.lock().insert(text.clone(), sender);
+        Self {
+            waiting,
+            text,
+            receiver,
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.waiting.lock().remove(self.ticket);
+        self.waiting.lock().remove(&self.text);
     }
 }

@@ -2,10 +2,10 @@
 
 use super::connect::Target;
 use crate::error::BrokerError;
-use model::TaskId;
+use model::{TaskId, TaskState};
 use protocol::{Keyspace, TaskResult, decode_result};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Largest result that is read. Redis holds values of up to 512 MB.
 const MAX_BYTES: u64 = 8 << 20;
@@ -33,6 +33,21 @@ pub(crate) enum Stored {
         bytes: u64,
     },
 }
+
+/// What came of the wish to abort a task.
+#[derive(Debug)]
+pub(crate) enum Aborted {
+    /// The state is set.
+    Set,
+    /// The task has ended, in this state.
+    Ended(TaskState),
+}
+
+/// How long Redis may take to set a state.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// Celery's `result_expires`, for a result that had no end before.
+const RESULT_SECONDS: i64 = 86_400;
 
 /// The result backend.
 #[derive(Clone, Debug)]
@@ -205,6 +220,53 @@ impl Results {
         Ok(())
     }
 
+    /// Sets a task's state to ABORTED, as `AbortableAsyncResult.abort` does
+    /// (`celery/contrib/abortable.py`), unless it has ended.
+    pub(crate) async fn abort(&self, id: &TaskId) -> Result<Aborted, BrokerError> {
+        let overdue = BrokerError::Overdue {
+            operation: "set the state of a task",
+            seconds: ABORT_TIMEOUT.as_secs_f64(),
+        };
+        tokio::time::timeout(ABORT_TIMEOUT, self.set_aborted(id))
+            .await
+            .unwrap_or(Err(overdue))
+    }
+
+    async fn set_aborted(&self, id: &TaskId) -> Result<Aborted, BrokerError> {
+        if let Some(stored) = self.read(id).await?
+            && stored.state.is_finished()
+        {
+            return Ok(Aborted::Ended(stored.state));
+        }
+        let mut guard = self.connection.lock().await;
+        let mut connection = match guard.take() {
+            Some(connection) => connection,
+            None => self.target.connect(false).await?,
+        };
+        let key = self.keyspace.result_key(id);
+        let document = aborted_document(id);
+        // The announcement goes out on the channel of the key's name
+        // (`celery/backends/redis.py RedisBackend._set`).
+        let _: () = redis::pipe()
+            .atomic()
+            .cmd("SET")
+            .arg(&key)
+            .arg(&document)
+            .arg("EX")
+            .arg(RESULT_SECONDS)
+            .ignore()
+            .publish(&key, &document)
+            .ignore()
+            .query_async(&mut connection)
+            .await
+            .map_err(|source| BrokerError::Command {
+                operation: "set the state of a task",
+                source,
+            })?;
+        *guard = Some(connection);
+        Ok(Aborted::Set)
+    }
+
     /// Returns what is stored for a task; `None` if nothing is.
     pub(crate) async fn read(&self, id: &TaskId) -> Result<Option<TaskResult>, BrokerError> {
         let mut guard = self.connection.lock().await;
@@ -255,4 +317,13 @@ async fn get_all(
         }
     }
     Ok(())
+}
+
+/// `celery/backends/base.py Backend._get_result_meta`.
+fn aborted_document(id: &TaskId) -> String {
+    serde_json::json!({
+        "status": "ABORTED", "result": null, "traceback": null, "children": null,
+        "date_done": null, "task_id": id,
+    })
+    .to_string()
 }

@@ -1,11 +1,14 @@
 //! The one door through which anything is changed: it authorises, writes the
 //! audit log, sends, collects and answers.
 
+mod audit;
 mod bulk;
 mod queues;
+mod replies;
 mod retry;
 mod schedule;
 mod tasks;
+mod validate;
 mod workers;
 
 pub(crate) use bulk::Bulks;
@@ -17,9 +20,16 @@ use crate::{
     inspector::Inspector,
     intake::Intake,
 };
+use audit::Record;
 use model::{Caller, Command, ErrorKind, Outcome, WireError};
 use protocol::Keyspace;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 /// What the door needs to do its work.
 #[derive(Debug)]
@@ -41,17 +51,43 @@ pub(crate) struct Parts {
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     parts: Arc<Parts>,
+    /// How many commands were given.
+    given: Arc<AtomicU64>,
 }
 
 impl Control {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             parts: Arc::new(parts),
+            given: Arc::default(),
         }
     }
 
     /// Does what `caller` asks for.
+    ///
+    /// What was begun is brought to its end and written down even if the
+    /// caller does not wait for it.
     pub(crate) async fn run(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<Outcome, WireError> {
+        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        let record = Record::begin(self.parts.intake.clone(), number, caller, &command);
+        let (control, caller) = (self.clone(), caller.clone());
+        let running = tokio::spawn(async move {
+            let result = control.authorise_and_do(&caller, command).await;
+            record.end(&result);
+            result
+        });
+        running.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a command broke off");
+            let message = "The dashboard failed in the middle of it; its log says why.";
+            Err(WireError::new(ErrorKind::Internal, message))
+        })
+    }
+
+    async fn authorise_and_do(
         &self,
         caller: &Caller,
         command: Command,
@@ -61,9 +97,10 @@ impl Control {
             let least = kind.permission().least_role();
             return Err(WireError::new(
                 ErrorKind::Forbidden,
-                format!("{kind} takes the role {least}; yours is {}", caller.role),
+                format!("{kind} takes the role {least}; yours is {}.", caller.role),
             ));
         }
+        validate::validate(&command)?;
         self.dispatch(caller, command).await
     }
 
@@ -71,7 +108,8 @@ impl Control {
         match command {
             Command::Revoke { .. }
             | Command::Terminate { .. }
-            | Command::RevokeByStampedHeaders { .. } => self.run_on_tasks(command).await,
+            | Command::RevokeByStampedHeaders { .. }
+            | Command::Abort { .. } => self.run_on_tasks(command).await,
             Command::Retry { .. } | Command::Send { .. } => self.run_send(command).await,
             Command::Bulk { .. } | Command::StopBulk { .. } => self.run_bulk(caller, command).await,
             Command::Ping { .. }
@@ -96,6 +134,12 @@ impl Control {
             Command::RunEntry { entry } => self.run_entry(&entry).await,
         }
     }
+}
+
+/// A command that came to a part which it is not for: a defect of `dispatch`.
+fn misplaced(command: &Command) -> WireError {
+    let message = format!("{} came to the wrong part of the engine", command.kind());
+    WireError::new(ErrorKind::Internal, message)
 }
 
 /// What a part answers that is not there yet.

@@ -98,7 +98,7 @@ impl Monitor {
             Topic::Queues => self.picture(|s, _| View::Queues(s.queue_list())),
             Topic::Undecodable => self.picture(|s, _| View::Undecodable(s.undecodable())),
             Topic::Schedule => self.picture(|_, _| View::Schedule(Box::default())),
-            Topic::Audit => self.picture(|_, _| View::Audit(model::AuditLog::default())),
+            Topic::Audit => self.picture(|s, _| View::Audit(s.audit_log())),
         })
     }
 
@@ -120,7 +120,8 @@ impl Monitor {
             Topic::Tasks(_) | Topic::Task(_) => revisions.tasks,
             Topic::Workers | Topic::Worker(_) => revisions.workers,
             Topic::Queues => revisions.queues.max(revisions.workers),
-            Topic::Undecodable | Topic::Schedule | Topic::Audit => revisions.health,
+            Topic::Undecodable | Topic::Schedule => revisions.health,
+            Topic::Audit => revisions.audit,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The state: what the events, answers and readings so far amount to.
 //! Pure and synchronous; the time is always passed in.
 
+mod audit;
 mod health;
 mod histogram;
 mod intern;
@@ -19,12 +20,13 @@ pub(crate) mod workers;
 mod tests;
 
 use crate::intake::Message;
+use audit::Audit;
 use hashbrown::HashMap;
 use health::Health;
 use intern::Interner;
 use ledger::Loss;
 use metrics::{Counters, LockWaits};
-use model::{Inspection, TaskId, Timestamp, WorkerName};
+use model::{AuditEntry, Inspection, TaskId, Timestamp, WorkerName};
 use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{QueueNews, Queues, Reading};
 use repair::Surveys;
@@ -113,6 +115,7 @@ pub(crate) struct Revisions {
     pub(crate) workers: u64,
     pub(crate) queues: u64,
     pub(crate) health: u64,
+    pub(crate) audit: u64,
 }
 
 /// A message from the outside that is not an event.
@@ -146,6 +149,12 @@ pub(crate) enum Input {
         /// Whether they had been before it was told to send them.
         were_on: bool,
     },
+    /// A worker said that its task events are off, as somebody wanted.
+    EventsAreOff(WorkerName),
+    /// Workers were told to drop these tasks, or say that they were.
+    Revoked(Vec<TaskId>),
+    /// A command was given, or ended.
+    Audit(Box<AuditEntry>),
     /// A worker answered an inspection.
     Inspected(WorkerName, Box<Inspection>),
     /// Another source than events tells of tasks.
@@ -189,6 +198,7 @@ pub(crate) struct State {
     is_repair_due: bool,
     surveys: Surveys,
     retries: Retries,
+    audit: Audit,
     /// When messages were dropped last, until it is repaired.
     last_drop: Option<Timestamp>,
 }
@@ -213,6 +223,7 @@ impl State {
             is_repair_due: false,
             surveys: Surveys::default(),
             retries: Retries::default(),
+            audit: Audit::default(),
             last_drop: None,
             limits,
         }
@@ -411,6 +422,20 @@ impl State {
                 let worker = self.names.workers.intern(worker.as_str());
                 self.workers.events_are_on(worker, were_on);
                 self.revisions.workers = self.revision;
+            }
+            Input::EventsAreOff(worker) => {
+                let worker = self.names.workers.intern(worker.as_str());
+                self.workers.events_are_off(worker);
+                self.revisions.workers = self.revision;
+            }
+            Input::Revoked(tasks) => {
+                if self.tasks.revoked(&tasks) {
+                    self.revisions.tasks = self.revision;
+                }
+            }
+            Input::Audit(entry) => {
+                self.audit.record(*entry);
+                self.revisions.audit = self.revision;
             }
             Input::Inspected(worker, answer) => {
                 let worker = self.names.workers.intern(worker.as_str());

@@ -9,8 +9,9 @@ use super::{
     tasks::{self, Census, Samples, Sweep, Waiting},
 };
 use model::{
-    Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery,
-    TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail, WorkerList, WorkerName,
+    AuditLog, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
+    TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail, WorkerList,
+    WorkerName,
 };
 
 use std::collections::BTreeSet;
@@ -138,6 +139,10 @@ impl State {
         self.health.undecodable_list()
     }
 
+    pub(crate) fn audit_log(&self) -> AuditLog {
+        self.audit.log()
+    }
+
     pub(crate) fn worker_list(&self) -> WorkerList {
         WorkerList {
             rows: self.workers.list(&self.names),
@@ -152,6 +157,12 @@ impl State {
     /// Returns how many processes of a worker's name are there.
     pub(crate) fn namesakes(&self, name: &WorkerName) -> usize {
         self.workers.namesakes(&self.names, name)
+    }
+
+    /// Returns the names of workers that are there and should answer, or would
+    /// if they were not busy.
+    pub(crate) fn live_workers(&self) -> BTreeSet<WorkerName> {
+        self.workers.live(&self.names)
     }
 
     pub(crate) fn online_workers(&self) -> Vec<WorkerName> {

@@ -5,6 +5,7 @@ import os
 import time
 
 from celery import Celery
+from celery.contrib.abortable import AbortableTask
 
 app = Celery("lab", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
 app.conf.update(
@@ -13,6 +14,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     result_extended="RESULT_EXTENDED" in os.environ,
     accept_content=["json", "pickle"],
+    worker_pool_restarts="LAB_POOL_RESTARTS" in os.environ,
 )
 
 
@@ -89,3 +91,11 @@ def held(self, *args):
     if not is_retried(self.request):
         time.sleep(600)
     return ascii(args)
+
+
+@app.task(bind=True, base=AbortableTask)
+def patient(self):
+    """Hold a slot until asked to abort."""
+    while not self.is_aborted():
+        time.sleep(0.05)
+    return "aborted"

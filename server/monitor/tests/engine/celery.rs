@@ -9,27 +9,51 @@ use std::{
     process::{Command, Stdio},
 };
 
-fn python() -> PathBuf {
-    let python = root().join("end2end/.venv/bin/python");
-    assert!(
-        python.exists(),
-        "Celery is not installed: `make test` does that"
-    );
-    python
+/// The versions of Celery that workers are started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Celery {
+    Newest,
+    Oldest,
+}
+
+impl Celery {
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::Newest => "celery:5.7.0",
+            Self::Oldest => "celery:5.2.7",
+        }
+    }
+
+    fn python(self) -> PathBuf {
+        let folder = match self {
+            Self::Newest => ".venv",
+            Self::Oldest => ".venv-5.2",
+        };
+        let python = root().join("end2end").join(folder).join("bin/python");
+        assert!(
+            python.exists(),
+            "Celery is not installed in end2end/{folder}: `make test` does that"
+        );
+        python
+    }
+
+    fn command(self, redis: &Redis) -> Command {
+        let mut command = Command::new(self.python());
+        command
+            .current_dir(root().join("server/monitor/tests/celery"))
+            .env("BROKER", redis.url())
+            .env("BACKEND", format!("redis://127.0.0.1:{}/1", redis.port))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            // Celery warns when it runs as root, as it does in containers.
+            .env("C_FORCE_ROOT", "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
 }
 
 pub(crate) fn command(redis: &Redis) -> Command {
-    let mut command = Command::new(python());
-    command
-        .current_dir(root().join("server/monitor/tests/celery"))
-        .env("BROKER", redis.url())
-        .env("BACKEND", format!("redis://127.0.0.1:{}/1", redis.port))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        // Celery warns when it runs as root, as it does in containers.
-        .env("C_FORCE_ROOT", "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+    Celery::Newest.command(redis)
 }
 
 /// A worker with its pool's children, which die with it.
@@ -38,6 +62,19 @@ pub(crate) struct Worker(pub(crate) Process);
 impl Worker {
     pub(crate) fn start(redis: &Redis, name: &str, options: &[&str]) -> Self {
         Self::start_as(command(redis), name, options)
+    }
+
+    /// Starts a worker of a version of Celery, with more in its environment.
+    pub(crate) fn of(
+        celery: Celery,
+        redis: &Redis,
+        name: &str,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut command = celery.command(redis);
+        command.envs(environment.iter().copied());
+        Self::start_as(command, name, options)
     }
 
     /// Starts a worker with an environment of its own.
@@ -51,11 +88,17 @@ impl Worker {
         Self(Process(child))
     }
 
+    /// Sends a signal to the worker and its children.
+    pub(crate) fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.0.0.id());
+        let signal = format!("-{signal}");
+        let status = Command::new("kill").args([&signal, "--", &group]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
     /// Ends the worker and its children at once, as the kernel does when memory is short.
     pub(crate) fn kill(&mut self) {
-        let group = format!("-{}", self.0.0.id());
-        let status = Command::new("kill").args(["-KILL", "--", &group]).status();
-        assert!(status.expect("kill runs").success());
+        self.signal("KILL");
         self.0.0.wait().expect("the worker can be waited for");
     }
 }
@@ -82,6 +125,14 @@ pub(crate) fn send(redis: &Redis, call: &str) -> TaskId {
         .expect("the client runs");
     assert!(output.status.success(), "the client failed");
     TaskId::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// Sends a task to a queue.
+pub(crate) fn send_to(redis: &Redis, task: &str, args: &str, queue: &str) -> TaskId {
+    send(
+        redis,
+        &format!("{task}.apply_async({args}, queue='{queue}')"),
+    )
 }
 
 pub(crate) async fn online(monitor: &Monitor, name: &str) {

@@ -1,9 +1,11 @@
 //! The engine against real servers.
 
 mod celery;
+mod door;
 mod honest;
 mod redis;
 mod retry;
+mod steer;
 mod support;
 mod surgery;
 mod views;

@@ -82,6 +82,15 @@ impl Redis {
         }
     }
 
+    /// Sends a signal to the server.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.process.0.id().to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status();
+        assert!(status.expect("kill runs").success());
+    }
+
     pub(crate) fn stop(&mut self) {
         self.process.kill();
     }

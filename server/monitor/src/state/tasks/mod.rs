@@ -11,6 +11,7 @@ mod open;
 mod order;
 mod query;
 pub(crate) mod repair;
+mod revoked;
 mod scan;
 mod scanner;
 mod search;

@@ -1,6 +1,7 @@
 //! Reading tasks: pages, single tasks, counts.
 
 use super::repair::{SOURCES, is_running, known};
+use super::revoked::is_waiting;
 use super::{Field, PastAttempt, Scan, Segment, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
 use model::{
@@ -181,7 +182,7 @@ impl Tasks {
             usual_runtime_seconds: is_running(state)
                 .then(|| self.slow.get(&sequence).copied())
                 .flatten(),
-            is_revoked: false,
+            is_revoked: segment.has(at, flag::REVOKED) && is_waiting(state),
         })
     }
 

@@ -31,6 +31,8 @@ pub(crate) mod flag {
     pub(crate) const IS_ROOT: u16 = 1 << 7;
     /// The task is its own parent, as is every retry.
     pub(crate) const IS_PARENT: u16 = 1 << 8;
+    /// Workers were told to drop the task.
+    pub(crate) const REVOKED: u16 = 1 << 9;
     /// The newest event told none of the row's times: its own is kept aside.
     pub(crate) const HAS_TIMESTAMP: u16 = 1 << 15;
 }

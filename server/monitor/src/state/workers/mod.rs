@@ -49,6 +49,8 @@ struct Worker {
     sends_task_events: Option<bool>,
     trend: MinuteCounts,
     asked_to_send_events: Option<Timestamp>,
+    /// Somebody switched its task events off; that is not undone unasked.
+    is_muted: bool,
     pinged: Option<Timestamp>,
     account: Account,
     /// When this process took over the number of another one, in containers.
@@ -80,6 +82,7 @@ impl Worker {
             sends_task_events: None,
             trend: MinuteCounts::new(),
             asked_to_send_events: None,
+            is_muted: false,
             pinged: None,
             account: Account::default(),
             born: None,
@@ -127,6 +130,7 @@ impl Worker {
         self.unheard_beats = 0;
         self.was_heard = false;
         self.asked_to_send_events = None;
+        self.is_muted = false;
         self.processed = None;
     }
 }
@@ -384,7 +388,22 @@ impl Workers {
                     worker.account.restart();
                 }
                 worker.sends_task_events = Some(true);
+                worker.is_muted = false;
                 worker.was_heard = true;
+                worker.unheard_beats = 0;
+            }
+        }
+    }
+
+    /// Notes that a worker was told to send no more task events and obeyed.
+    pub(crate) fn events_are_off(&mut self, name: u32) {
+        for ((other, _), worker) in &mut self.processes {
+            if *other == name && worker.is_live() {
+                // What it does from now on is no loss.
+                worker.account.restart();
+                worker.sends_task_events = Some(false);
+                worker.is_muted = true;
+                worker.was_heard = false;
                 worker.unheard_beats = 0;
             }
         }

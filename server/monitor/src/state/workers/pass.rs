@@ -148,7 +148,8 @@ impl Workers {
             } else {
                 f64::MAX
             };
-            if enable_events && is_silent && is_due(worker.asked_to_send_events, repeat) {
+            let is_wanted = enable_events && !worker.is_muted;
+            if is_wanted && is_silent && is_due(worker.asked_to_send_events, repeat) {
                 worker.asked_to_send_events = Some(now);
                 errands.enable_events.insert(worker_name.clone());
             }

@@ -173,6 +173,15 @@ impl Workers {
             .count()
     }
 
+    /// Returns the names of the workers that are online or busy.
+    pub(crate) fn live(&self, names: &Names) -> BTreeSet<WorkerName> {
+        self.processes
+            .iter()
+            .filter(|(_, worker)| worker.is_live())
+            .filter_map(|((name, _), _)| names.workers.text(*name).cloned().map(WorkerName::new))
+            .collect()
+    }
+
     /// Returns the names of the workers that are online.
     pub(crate) fn online(&self, names: &Names) -> Vec<WorkerName> {
         let mut online: Vec<WorkerName> = self
