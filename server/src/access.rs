@@ -11,6 +11,11 @@ use std::net::SocketAddr;
 pub struct Access {
     /// The role of everybody.
     pub role: Role,
+    /// Whether only programs on this host can reach the dashboard.
+    pub is_loopback: bool,
+    /// Names under which it is served besides those of the loopback addresses,
+    /// in lower case, without port.
+    pub hosts: Vec<String>,
 }
 
 impl Access {
@@ -21,7 +26,19 @@ impl Access {
         } else {
             Role::Admin
         };
-        Self { role }
+        Self {
+            role,
+            is_loopback,
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Allows other names: those by which a proxy on this host serves the dashboard.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: &[String]) -> Self {
+        let hosts = hosts.iter().map(|host| host.trim().to_ascii_lowercase());
+        self.hosts.extend(hosts.filter(|host| !host.is_empty()));
+        self
     }
 
     /// Returns who sent a request.

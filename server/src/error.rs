@@ -61,6 +61,29 @@ impl FlowerError {
         WireError::new(ErrorKind::Invalid, message).into()
     }
 
+    /// An error whose status its kind does not tell.
+    pub(crate) fn with_status(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    /// A worker refuses.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        WireError::new(ErrorKind::Forbidden, message).into()
+    }
+
+    /// Returns the line of text.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Tells whether it has the status of this kind.
+    pub(crate) fn is(&self, kind: ErrorKind) -> bool {
+        self.status == status(kind)
+    }
+
     /// The thing asked for is not known.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         WireError::new(ErrorKind::NotFound, message).into()

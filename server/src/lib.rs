@@ -14,6 +14,7 @@ mod chart;
 pub mod config;
 pub mod error;
 pub mod metrics;
+mod request;
 pub mod router;
 mod security;
 pub mod serve;

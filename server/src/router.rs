@@ -1,13 +1,16 @@
 //! Every route on one page.
 
-use crate::{api, assets, chart, error::ApiError, metrics, security, state::AppState, stream, ui};
+use crate::{
+    api, api::control as act, assets, chart, error::ApiError, metrics, security, state::AppState,
+    stream, ui,
+};
 use axum::{
     Router,
     extract::Request,
     http::{Method, StatusCode, Uri},
     middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use model::{ErrorKind, WireError};
 use tower_http::{CompressionLevel, compression::CompressionLayer, trace::TraceLayer};
@@ -22,6 +25,38 @@ pub fn router(state: AppState) -> Router {
         .route("/api/task/types", get(api::tasks::types))
         .route("/api/workers", get(api::workers::list))
         .route("/api/queues/length", get(api::queues::lengths))
+        .route("/api/worker/shutdown/{name}", post(act::workers::shutdown))
+        .route(
+            "/api/worker/pool/restart/{name}",
+            post(act::workers::pool_restart),
+        )
+        .route(
+            "/api/worker/pool/grow/{name}",
+            post(act::workers::pool_grow),
+        )
+        .route(
+            "/api/worker/pool/shrink/{name}",
+            post(act::workers::pool_shrink),
+        )
+        .route(
+            "/api/worker/pool/autoscale/{name}",
+            post(act::workers::pool_autoscale),
+        )
+        .route(
+            "/api/worker/queue/add-consumer/{name}",
+            post(act::workers::add_consumer),
+        )
+        .route(
+            "/api/worker/queue/cancel-consumer/{name}",
+            post(act::workers::cancel_consumer),
+        )
+        .route("/api/task/revoke/{id}", post(act::tasks::revoke))
+        .route("/api/task/abort/{id}", post(act::tasks::abort))
+        .route("/api/task/timeout/{name}", post(act::tasks::timeout))
+        .route("/api/task/rate-limit/{name}", post(act::tasks::rate_limit))
+        .route("/api/task/apply/{name}", post(act::send::apply))
+        .route("/api/task/async-apply/{name}", post(act::send::async_apply))
+        .route("/api/task/send-task/{name}", post(act::send::send_task))
         .route("/healthcheck", get(api::health::check))
         .route("/metrics", get(metrics::metrics));
 
@@ -33,6 +68,17 @@ pub fn router(state: AppState) -> Router {
             "/api/v1/search/suggestions",
             get(api::suggestions::suggestions),
         )
+        .route("/api/v1/commands", post(act::commands::run))
+        .route("/api/v1/bulk/count", post(act::bulk::count))
+        .route(
+            "/api/v1/bulk/{id}",
+            get(act::bulk::progress).delete(act::bulk::stop),
+        )
+        .route("/api/v1/tasks/{id}/retry-plan", get(act::look::retry_plan))
+        .route("/api/v1/queues/{name}/messages", get(act::look::messages))
+        .route("/api/v1/workers/{name}/report", get(act::look::report))
+        .route("/api/v1/audit", get(act::look::audit))
+        .route("/api/v1/schedule", get(act::look::schedule))
         .route("/chart/outcomes.svg", get(chart::outcomes));
 
     let router = ui::routes(flower.merge(ours), &state)
@@ -49,6 +95,10 @@ pub fn router(state: AppState) -> Router {
             &format!("/{folder}/{{hash}}/{{*path}}"),
             get(assets::bundle),
         )
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            security::guard,
+        ))
         .layer(middleware::from_fn(security::add_headers))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .with_state(state)

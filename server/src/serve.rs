@@ -51,7 +51,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), ServeE
              run `cargo run -p bundle` and build again"
         );
     }
-    let access = Access::new(config.is_read_only, address.ip().is_loopback());
+    let access =
+        Access::new(config.is_read_only, address.ip().is_loopback()).with_hosts(&config.hosts);
     let state = AppState::new(engine.clone(), access, config.leptos, assets, stop.clone());
     tracing::info!(url = %format_args!("http://{address}"), "listening");
 

@@ -1,5 +1,6 @@
 //! Flower's task object, and what its parameters mean.
 
+use crate::error::FlowerError;
 use chrono::{DateTime, NaiveDateTime, Timelike};
 use model::{TaskDetail, TaskId, TaskState, Timestamp};
 use serde::Serialize;
@@ -107,6 +108,17 @@ fn iso(time: Timestamp) -> Option<String> {
 pub(crate) fn parse_minute(text: &str) -> Option<Timestamp> {
     let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok()?;
     Some(Timestamp(time.and_utc().timestamp_micros()))
+}
+
+/// `flower/utils/__init__.py`, `strtobool`.
+pub(crate) fn parse_bool(text: &str) -> Result<bool, FlowerError> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
+        _ => Err(FlowerError::invalid(format!(
+            "Invalid argument '{text}' of type 'bool'"
+        ))),
+    }
 }
 
 #[cfg(test)]

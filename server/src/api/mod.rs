@@ -1,5 +1,6 @@
-//! Answers for programs: Flower's paths and shapes, and snapshots and suggestions of our own.
+//! Answers for programs: Flower's paths and shapes, and our own.
 
+pub(crate) mod control;
 pub(crate) mod flower;
 pub(crate) mod health;
 pub(crate) mod queues;

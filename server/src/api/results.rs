@@ -38,13 +38,21 @@ pub(crate) async fn result(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Answer>, FlowerError> {
-    let id = TaskId::from(id);
     let deadline = deadline(query.as_deref().unwrap_or_default())?;
+    Ok(Json(wait(&monitor, id.into(), deadline).await?))
+}
+
+/// Looks for a result until it is there or the deadline has passed; once without a deadline.
+pub(crate) async fn wait(
+    monitor: &Monitor,
+    id: TaskId,
+    deadline: Option<Instant>,
+) -> Result<Answer, FlowerError> {
     loop {
         let stored = monitor.result(&id).await?;
         let is_ready = stored.as_ref().is_some_and(|r| r.state.is_finished());
         if is_ready || deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-            return Ok(Json(answer(&monitor, id, stored)));
+            return Ok(answer(monitor, id, stored));
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }

@@ -1,5 +1,6 @@
 //! `GET /api/workers`.
 
+use super::flower::parse_bool;
 use crate::error::FlowerError;
 use axum::{
     Json,
@@ -124,17 +125,6 @@ impl Query {
         }
         query.with_tasks = query.worker.is_some();
         Ok(query)
-    }
-}
-
-/// `flower/utils/__init__.py`, `strtobool`.
-fn parse_bool(text: &str) -> Result<bool, FlowerError> {
-    match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
-        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
-        _ => Err(FlowerError::invalid(format!(
-            "Invalid argument '{text}' of type 'bool'"
-        ))),
     }
 }
 

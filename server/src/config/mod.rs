@@ -29,6 +29,8 @@ pub struct Config {
     pub addresses: Vec<SocketAddr>,
     /// Whether everybody may only look.
     pub is_read_only: bool,
+    /// Names under which it is served, beside those of the loopback addresses.
+    pub hosts: Vec<String>,
     /// What to log, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
     /// How log lines look.
@@ -116,6 +118,8 @@ impl Config {
             .address
             .filter(|host| !host.is_empty())
             .unwrap_or_else(|| leptos.site_addr.ip().to_string());
+        let mut hosts = options.hosts;
+        hosts.push(host.clone());
         let port = options.port.unwrap_or_else(|| leptos.site_addr.port());
         let addresses: Vec<SocketAddr> = (host.as_str(), port)
             .to_socket_addrs()
@@ -168,6 +172,7 @@ impl Config {
             leptos,
             addresses,
             is_read_only: options.read_only,
+            hosts,
             log: options.log,
             log_format: options.log_format,
             warnings,

@@ -75,6 +75,15 @@ pub(super) struct Options {
           action = clap::ArgAction::Set, value_parser = parse_bool)]
     pub(super) read_only: bool,
 
+    /// Names under which a proxy on this host serves the dashboard; acts asked for under others are refused
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "CELERIAC_HOSTS",
+        value_delimiter = ','
+    )]
+    pub(super) hosts: Vec<String>,
+
     /// Seconds after which a worker that is gone is forgotten [default: never]
     #[arg(
         long,

@@ -3,6 +3,7 @@
 
 mod assets;
 mod chart;
+mod control;
 mod flower;
 mod http;
 mod process;

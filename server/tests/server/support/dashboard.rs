@@ -39,23 +39,36 @@ impl Dashboard {
         dashboard
     }
 
+    /// Starts a dashboard with more options that is connected to this Redis.
+    pub(crate) async fn with_options(redis: &Redis, options: &[&str]) -> Self {
+        let dashboard = Self::build(redis, Assets::load(), options);
+        dashboard
+            .until("/healthcheck", |answer| answer.status == StatusCode::OK)
+            .await;
+        dashboard
+    }
+
     /// Starts a dashboard that serves these files; it may not be connected yet.
     pub(crate) fn with_assets(redis: &Redis, assets: Assets) -> Self {
-        let broker = format!("--broker={}", redis.url());
         let results = format!("--result-backend={}", redis.url());
+        Self::build(redis, assets, &[&results])
+    }
+
+    fn build(redis: &Redis, assets: Assets, options: &[&str]) -> Self {
+        let broker = format!("--broker={}", redis.url());
         let args = [
             "celeriac",
             &broker,
-            &results,
             "--poll-interval=0.1",
             "--inspect-timeout=500",
         ];
-        let config = Config::load(args.map(OsString::from)).expect("a configuration");
+        let args = args.iter().chain(options).map(OsString::from);
+        let config = Config::load(args).expect("a configuration");
         let monitor = Monitor::start(config.monitor).expect("an engine");
         let stop = CancellationToken::new();
         let state = AppState::new(
             monitor,
-            Access::new(config.is_read_only, true),
+            Access::new(config.is_read_only, true).with_hosts(&config.hosts),
             config.leptos,
             assets,
             stop.clone(),
@@ -84,17 +97,42 @@ impl Dashboard {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.send_body(method, path, headers, Body::empty()).await
+    }
+
+    /// Sends a request with a body.
+    pub(crate) async fn send_body(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::empty()).expect("a request");
+        let request = request.body(body.into()).expect("a request");
         let (parts, body) = self.send(request).await.into_parts();
         Answer {
             status: parts.status,
             headers: parts.headers,
             body: to_bytes(body, usize::MAX).await.expect("a body").into(),
         }
+    }
+
+    /// Sends a form, as `curl -d` does.
+    pub(crate) async fn post(&self, path: &str, form: &str) -> Answer {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.send_body(Method::POST, path, &headers, form.to_owned())
+            .await
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn post_json(&self, path: &str, json: &str) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.send_body(Method::POST, path, &headers, json.to_owned())
+            .await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -65,13 +65,18 @@ fn reply(redis: &mut Connection, name: &str, payload: &str) {
         "" => routing_key.to_owned(),
         _ => format!("{routing_key}.{exchange}"),
     };
-    let answer = answer(request["method"].as_str().unwrap_or_default());
+    let method = request["method"].as_str().unwrap_or_default();
+    if method == "shutdown" {
+        return;
+    }
+    let answer = answer(method, &request);
     let headers = json!({"ticket": request["ticket"], "clock": 8});
     let text = envelope(exchange, routing_key, &headers, &json!({name: answer}));
     let _: () = redis.lpush(key, text).expect("an LPUSH");
 }
 
-fn answer(method: &str) -> Value {
+fn answer(method: &str, request: &Value) -> Value {
+    let text = |name: &str| request["arguments"][name].as_str().unwrap_or_default();
     match method {
         "ping" => json!({"ok": "pong"}),
         "stats" => json!({
@@ -92,6 +97,22 @@ fn answer(method: &str) -> Value {
         "active" | "dump_active" | "reserved" | "dump_reserved" | "scheduled" | "dump_schedule"
         | "revoked" | "dump_revoked" => json!([]),
         "enable_events" => json!({"ok": "task events enabled"}),
+        "pool_grow" => json!({"ok": "pool will grow"}),
+        "pool_shrink" => json!({"ok": "pool will shrink"}),
+        "pool_restart" => json!({"error": "ValueError('Pool restarts not enabled')"}),
+        "autoscale" => json!({"error": "ValueError('Autoscale not enabled')"}),
+        "add_consumer" => json!({"ok": format!("add consumer {}", text("queue"))}),
+        "cancel_consumer" => json!({"ok": format!("no longer consuming from {}", text("queue"))}),
+        "rate_limit" | "time_limit" if text("task_name") != "shop.mail" => {
+            json!({"error": "unknown task"})
+        }
+        "rate_limit" => json!({"ok": "new rate limit set successfully"}),
+        "time_limit" => json!({"ok": "time limits set successfully"}),
+        "revoke" if request["arguments"]["terminate"] == true => {
+            json!({"ok": "terminate: tasks unknown"})
+        }
+        "revoke" => json!({"ok": "tasks {'…'} flagged as revoked"}),
+        "report" => json!({"ok": "\nsoftware -> celery:5.7.0\n"}),
         other => json!({"error": format!("KeyError('{other}')")}),
     }
 }
