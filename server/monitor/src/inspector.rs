@@ -168,7 +168,7 @@ impl Inspector {
         }
         if !errands.enable_events.is_empty() {
             let workers: Vec<&str> = errands.enable_events.iter().map(|w| w.as_str()).collect();
-            tracing::info!(?workers, "telling workers to send task events");
+            tracing::debug!(?workers, "telling workers to send task events");
             let answers = self
                 .pidbox
                 .ask(

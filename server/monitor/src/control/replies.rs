@@ -51,7 +51,6 @@ impl Heard {
 
     /// Says what came of it.
     pub(super) fn into_outcome(mut self, act: &Act) -> Outcome {
-        self.replies.sort_by(|a, b| a.worker.cmp(&b.worker));
         let refused: Vec<&WorkerReply> = self.replies.iter().filter(|r| !r.is_ok).collect();
         let willing = self.willing();
         let status = match (willing.len(), refused.len(), self.silent.len()) {
@@ -219,7 +218,7 @@ mod tests {
                 "a@h will grow the pool by 2.",
             ),
             (
-                heard(vec![ok("c@h"), ok("a@h"), ok("b@h")], &[]),
+                heard(vec![ok("a@h"), ok("b@h"), ok("c@h")], &[]),
                 OutcomeStatus::Done,
                 "a@h, b@h and c@h will grow the pool by 2.",
             ),

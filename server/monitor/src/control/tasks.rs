@@ -39,7 +39,9 @@ impl Control {
             "terminate": signal.is_some(),
             "signal": signal.unwrap_or_default().as_str(),
         });
-        let mut heard = self.tell("revoke", arguments, &Destination::All).await?;
+        let mut heard = self
+            .tell_workers("revoke", arguments, &Destination::All)
+            .await?;
         // A worker remembers the ids before it looks for what it runs, so a
         // refusal to terminate is no refusal to revoke (`celery/worker/control.py revoke`).
         if !heard.replies.is_empty() {
@@ -93,7 +95,7 @@ impl Control {
             "signal": signal.unwrap_or_default().as_str(),
         });
         let mut heard = self
-            .tell("revoke_by_stamped_headers", arguments, &Destination::All)
+            .tell_workers("revoke_by_stamped_headers", arguments, &Destination::All)
             .await?;
         let old = refusing(&heard, "KeyError('revoke_by_stamped_headers')");
         if !old.is_empty() {

@@ -114,7 +114,9 @@ impl Control {
         let Some(workers) = destination(&command) else {
             return Err(super::misplaced(&command));
         };
-        let mut heard = self.tell(order.method, order.arguments, workers).await?;
+        let mut heard = self
+            .tell_workers(order.method, order.arguments, workers)
+            .await?;
         self.interpret(&command, &mut heard);
         let willing: BTreeSet<WorkerName> = heard.willing().into_iter().cloned().collect();
         if !willing.is_empty() && !order.changes.is_empty() {
@@ -124,7 +126,7 @@ impl Control {
     }
 
     /// Sends a command and sorts who answered what.
-    pub(super) async fn tell(
+    pub(super) async fn tell_workers(
         &self,
         method: &str,
         arguments: Value,
@@ -162,6 +164,7 @@ impl Control {
             }
             Err(TellError::Unclear(error)) => heard.unclear = Some(error.chain()),
         }
+        heard.replies.sort_by(|a, b| a.worker.cmp(&b.worker));
         let answered: BTreeSet<&WorkerName> = heard.replies.iter().map(|r| &r.worker).collect();
         let asked = workers.names().unwrap_or(&live);
         let silent: Vec<WorkerName> = asked
@@ -268,7 +271,7 @@ impl Control {
 
     /// Workers do not answer to `shutdown`: who is there is asked before.
     async fn shut_down(&self, workers: &Destination) -> Result<Outcome, WireError> {
-        let heard = self.tell("ping", json!({}), workers).await?;
+        let heard = self.tell_workers("ping", json!({}), workers).await?;
         if heard.unclear.is_some() || heard.listeners == 0 {
             return Ok(heard.into_outcome(&Act::Do("shut down".to_owned())));
         }

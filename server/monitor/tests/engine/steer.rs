@@ -220,6 +220,8 @@ async fn every_command_is_answered(celery: Celery) {
     }
 
     all_listen(&monitor).await;
+    // Now it is known what each consumes.
+    monitor.inspect(None).await.expect("they answer");
     let before = audit(&monitor).total;
 
     for (command, answers) in table() {

@@ -129,6 +129,12 @@ impl Options {
         if body.is_empty() {
             return Ok(Self::default());
         }
+        // A list would be taken for the fields in order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(FlowerError::invalid(
+                "Invalid options: they must be an object",
+            ));
+        }
         serde_json::from_slice(body)
             .map_err(|error| FlowerError::invalid(format!("Invalid options: {error}")))
     }
@@ -207,7 +213,8 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_refused() {
         for body in [
-            r#"[1]"#,
+            "[1]",
+            "[]",
             r#"{"args": {}}"#,
             r#"{"kwargs": []}"#,
             r#"{"eta": "tomorrow"}"#,

@@ -30,6 +30,11 @@ const STOPPING_SECONDS: f64 = 300.0;
 /// How long a lost process is shown beside its successor of the same name.
 const REPLACED_SECONDS: f64 = 60.0;
 
+/// How often a worker that does not say that its events are on is told to send
+/// them: its mailbox opens a moment after it says that it is online, and one
+/// that was restarted or told otherwise by somebody else has forgotten.
+const TELL_SECONDS: f64 = 10.0;
+
 /// Surveys in a row that must find tasks without end before they are looked for.
 const UNENDED_SURVEYS: u32 = 2;
 
@@ -143,13 +148,8 @@ impl Workers {
                 changed = true;
             }
             let is_silent = worker.sends_task_events != Some(true) || is_unheard;
-            let repeat = if worker.sends_task_events == Some(false) || is_unheard {
-                10.0
-            } else {
-                f64::MAX
-            };
             let is_wanted = enable_events && !worker.is_muted;
-            if is_wanted && is_silent && is_due(worker.asked_to_send_events, repeat) {
+            if is_wanted && is_silent && is_due(worker.asked_to_send_events, TELL_SECONDS) {
                 worker.asked_to_send_events = Some(now);
                 errands.enable_events.insert(worker_name.clone());
             }
