@@ -240,16 +240,26 @@ impl Inspector {
     async fn inspect_watched(&self) -> Result<(), BrokerError> {
         let online: BTreeSet<WorkerName> =
             self.reader.read().online_workers().into_iter().collect();
+        let is_all_fresh = self.is_fresh(None);
         let workers: BTreeSet<WorkerName> = self
             .watched
             .take_names()
             .intersection(&online)
+            .filter(|name| !is_all_fresh && !self.is_fresh(Some(name)))
             .cloned()
             .collect();
         if workers.is_empty() {
             return Ok(());
         }
-        self.inspect(&FULL, Some(&workers)).await
+        let now = Instant::now();
+        self.inspect(&FULL, Some(&workers)).await?;
+        for worker in &workers {
+            // Whoever holds it is asking just now and will note it.
+            if let Ok(mut asked) = self.entry(Some(worker)).try_lock() {
+                *asked = Some(now);
+            }
+        }
+        Ok(())
     }
 
     /// Asks a worker, or all of them, everything a page or an API client may

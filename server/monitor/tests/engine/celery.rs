@@ -115,16 +115,21 @@ impl Drop for Worker {
     }
 }
 
-/// Sends a task as a client does and returns its id.
-pub(crate) fn send(redis: &Redis, call: &str) -> TaskId {
+/// Runs Python as a client does and returns what it prints.
+pub(crate) fn client(redis: &Redis, code: &str) -> String {
     let output = command(redis)
-        .args(["-c", &format!("import lab; print(lab.{call}.id)")])
+        .args(["-c", &format!("import lab; {code}")])
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .output()
         .expect("the client runs");
     assert!(output.status.success(), "the client failed");
-    TaskId::from(String::from_utf8_lossy(&output.stdout).trim())
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Sends a task as a client does and returns its id.
+pub(crate) fn send(redis: &Redis, call: &str) -> TaskId {
+    TaskId::from(client(redis, &format!("print(lab.{call}.id)")))
 }
 
 /// Sends a task to a queue.

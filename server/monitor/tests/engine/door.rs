@@ -290,3 +290,30 @@ async fn every_role_may_do_what_it_may_and_nothing_else_reaches_redis() {
     .await;
     monitor.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_at_the_same_time_shares_one_inspection() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|config| config.inspect_timeout = Duration::from_millis(50));
+    is_up(&monitor).await;
+    let methods = listen(&redis);
+    let (first, second, third) = tokio::join!(
+        monitor.inspect(None),
+        monitor.inspect(None),
+        monitor.inspect(None)
+    );
+    for asked in [
+        first,
+        second,
+        third,
+        monitor.inspect(Some(&"w1@lab".into())).await,
+    ] {
+        asked.expect("Redis answers");
+    }
+    let asked = methods.lock().expect("nobody panicked");
+    // Nothing but a whole inspection asks for this.
+    let whole = asked.iter().filter(|method| *method == "conf").count();
+    assert_eq!(whole, 1, "{asked:?}");
+    drop(asked);
+    monitor.shutdown().await;
+}

@@ -1,7 +1,7 @@
 //! Steering: every command against real workers, what they answer, and who may.
 
 use crate::{
-    celery::{Celery, Worker, ended, online, send, send_to},
+    celery::{Celery, Worker, client, ended, online, send, send_to},
     support::{PATIENCE, Redis, eventually, is_up},
 };
 use ::redis::Commands;
@@ -384,6 +384,24 @@ async fn tasks_are_revoked_and_terminated(monitor: &Monitor, redis: &Redis, cele
         (task.is_revoked && task.state == TaskState::Received).then_some(())
     })
     .await;
+
+    // Somebody else revokes one: the workers tell it when they are asked.
+    let other = send(
+        redis,
+        "add.apply_async((3, 4), countdown=3600, queue='pre')",
+    );
+    in_state(monitor, &other, TaskState::Received).await;
+    client(redis, &format!("lab.app.control.revoke('{other}')"));
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !monitor
+        .task(&other)
+        .is_some_and(|task| task.summary.is_revoked)
+    {
+        assert!(tokio::time::Instant::now() < deadline, "never heard of it");
+        let asked = monitor.inspect(Some(&"pre@lab".into())).await;
+        asked.expect("Redis answers");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 
     let outcome = run(monitor, revoke(&"nobody knows me".into())).await;
     assert_eq!(outcome.status, OutcomeStatus::Done);
