@@ -340,7 +340,8 @@ impl Monitor {
 
     /// Tells how a task can be sent once more, and with which arguments.
     pub async fn retry_plan(&self, id: &TaskId) -> Result<RetryPlan, WireError> {
-        self.inner.control.retry_plan(id).await
+        // It holds what it finds in every source: too much for the caller's own future.
+        Box::pin(self.inner.control.retry_plan(id)).await
     }
 
     /// Counts the tasks that a bulk would be for.

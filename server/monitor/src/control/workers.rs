@@ -195,11 +195,11 @@ impl Control {
                     ));
                 }
             }
-            Command::PoolRestart { .. } => {
-                if !refusing(heard, "Pool restarts not enabled").is_empty() {
-                    let note = "A pool can be restarted only where `worker_pool_restarts` is set.";
-                    heard.notes.push(note.to_owned());
-                }
+            Command::PoolRestart { .. }
+                if !refusing(heard, "Pool restarts not enabled").is_empty() =>
+            {
+                let note = "A pool can be restarted only where `worker_pool_restarts` is set.";
+                heard.notes.push(note.to_owned());
             }
             Command::AddConsumer { queue, .. } | Command::CancelConsumer { queue, .. } => {
                 let is_add = matches!(command, Command::AddConsumer { .. });
