@@ -3,8 +3,13 @@
 use crate::{
     components::{
         banner::Banners,
+        bulk_card::BulkCards,
         keys::{Keys, KeysDialog},
+        question::QuestionDialog,
         rail::Rail,
+        retry_dialog::RetryDialog,
+        task_form::TaskFormDialog,
+        toast::ToastStack,
         top_bar::TopBar,
     },
     live::Live,
@@ -14,6 +19,7 @@ use crate::{
         workers::WorkersPage,
     },
     prefs::Prefs,
+    steer::Steering,
 };
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -45,6 +51,7 @@ fn Frame() -> impl IntoView {
     let prefs = Prefs::of_page();
     Live::provide();
     Keys::provide();
+    Steering::provide();
     // Every page is whole in its first HTML, so that it can be read without scripts.
     let whole = SsrMode::Async;
     view! {
@@ -75,6 +82,13 @@ fn Frame() -> impl IntoView {
                 </main>
             </div>
             <KeysDialog />
+            <QuestionDialog />
+            <RetryDialog />
+            <TaskFormDialog />
+            <div class="corner">
+                <BulkCards />
+                <ToastStack />
+            </div>
         </div>
     }
     .into_any()

@@ -21,6 +21,8 @@ pub mod pages;
 pub mod prefs;
 pub mod server_fns;
 pub mod shell;
+pub mod steer;
+pub mod toasts;
 
 pub use app::App;
 pub use shell::shell;

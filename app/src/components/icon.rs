@@ -57,6 +57,10 @@ pub enum Glyph {
     Clock,
     /// More.
     More,
+    /// Once more.
+    Retry,
+    /// A new one.
+    Plus,
 }
 
 impl Glyph {
@@ -108,6 +112,8 @@ impl Glyph {
             Self::Clock => {
                 "M8 2.25a5.75 5.75 0 1 1 0 11.5 5.75 5.75 0 0 1 0-11.5zM8 4.75V8l2.25 1.5"
             }
+            Self::Retry => "M12.9 9.4A5.2 5.2 0 1 1 12.4 5M13 2v3.6H9.4",
+            Self::Plus => "M8 3v10M3 8h10",
             Self::More => {
                 "M2.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0M7.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0\
                  M12.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0"

@@ -1,20 +1,24 @@
 //! The keyboard: `/` search, `j` `k` move, `g` and a letter go, `p` pause, `?` tells.
 
+use super::selection::toggle_focused;
 use crate::live::Live;
 use leptos::{ev, html, prelude::*};
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, KeyboardEvent};
+use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
 
 /// How long `g` waits for its letter, milliseconds.
 const CHORD_MILLISECONDS: f64 = 1_500.0;
 
 /// What can be pressed: keys, and what they do.
-const HELP: [(&[&str], &str); 10] = [
+const HELP: [(&[&str], &str); 13] = [
     (&["/"], "Search tasks"),
     (&["j"], "Next row"),
     (&["k"], "Row before"),
     (&["Enter"], "Open the row"),
+    (&["x"], "Select the row, or not"),
+    (&["Shift", "x"], "Select from the row before to this one"),
+    (&["Esc"], "Close a dialog, a menu or suggestions"),
     (&["g", "o"], "Go to Overview"),
     (&["g", "t"], "Go to Tasks"),
     (&["g", "w"], "Go to Workers"),
@@ -73,7 +77,7 @@ impl Keys {
 
     fn press(&self, event: &KeyboardEvent, live: Live, go: &impl Fn(&str)) {
         let is_command = event.ctrl_key() || event.meta_key() || event.alt_key();
-        if is_command || event.default_prevented() || is_typing(event) {
+        if is_command || event.default_prevented() || is_typing(event) || is_dialog_open() {
             return;
         }
         let key = event.key();
@@ -96,6 +100,8 @@ impl Keys {
             "?" => self.open(),
             "j" => move_focus(1),
             "k" => move_focus(-1),
+            "x" => toggle_focused(false),
+            "X" => toggle_focused(true),
             "/" => {
                 event.prevent_default();
                 if !focus_search() {
@@ -115,11 +121,21 @@ pub fn focus_search() -> bool {
     input.is_some_and(|input: HtmlElement| input.focus().is_ok())
 }
 
+/// Tells whether something stands over the page, which the keys are not about.
+fn is_dialog_open() -> bool {
+    let found = document().query_selector("dialog[open]");
+    found.is_ok_and(|found| found.is_some())
+}
+
 fn is_typing(event: &KeyboardEvent) -> bool {
     let target = event
         .target()
         .and_then(|target| target.dyn_into::<HtmlElement>().ok());
-    target.is_some_and(|target| {
+    let is_box = target
+        .as_ref()
+        .and_then(|target| target.dyn_ref::<HtmlInputElement>())
+        .is_some_and(|input| input.type_() == "checkbox");
+    target.filter(|_| !is_box).is_some_and(|target| {
         target.is_content_editable()
             || matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
     })

@@ -3,8 +3,16 @@
 //! JavaScript and with the keyboard.
 
 use leptos::prelude::*;
-use model::repr::{Argument, Entry, Quoted, Repr};
-use serde_json::Value;
+use model::{
+    JsonText,
+    repr::{Argument, Entry, Quoted, Repr},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+use std::fmt;
 
 /// Deeper than this, values are written on one line: foreign values may nest without end.
 const DEEPEST: usize = 12;
@@ -165,6 +173,86 @@ fn of_json(value: &Value, depth: usize) -> Shown {
         Value::String(_) => Shown::leaf(hide_passwords(&value.to_string()), "tree-string"),
         Value::Number(_) => Shown::leaf(value.to_string(), "tree-number"),
         _ => Shown::leaf(hide_passwords(&value.to_string()), "tree-other"),
+    }
+}
+
+impl From<&JsonText> for Node {
+    fn from(json: &JsonText) -> Self {
+        Self {
+            name: None,
+            value: of_text(json.as_str(), 0),
+        }
+    }
+}
+
+/// The fields of an object in their order, each value as it was written.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Fields<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// JSON whose numbers are shown digit by digit: as `Value` the long ones would be rounded.
+fn of_text(json: &str, depth: usize) -> Shown {
+    let json = json.trim();
+    if depth < DEEPEST {
+        if let Ok(Fields(fields)) = serde_json::from_str::<Fields<'_>>(json)
+            && !fields.is_empty()
+        {
+            let words: Vec<String> = fields
+                .iter()
+                .take(8)
+                .map(|(name, _)| name.clone())
+                .collect();
+            let total = fields.len();
+            let items = fields
+                .into_iter()
+                .take(MOST_ITEMS)
+                .map(|(name, value)| Node {
+                    name: Some(name),
+                    value: of_text(value.get(), depth + 1),
+                });
+            return Shown::branch(format!("{{{total}}}"), &words, items.collect(), total);
+        }
+        if json.starts_with('[')
+            && let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(json)
+            && !values.is_empty()
+        {
+            let words: Vec<String> = values.iter().take(8).map(|v| v.get().to_owned()).collect();
+            let items = values.iter().take(MOST_ITEMS).map(|value| Node {
+                name: None,
+                value: of_text(value.get(), depth + 1),
+            });
+            let count = format!("[{}]", values.len());
+            return Shown::branch(count, &words, items.collect(), values.len());
+        }
+    }
+    match json.bytes().next() {
+        Some(b'"') => {
+            // Text is shown readable, unless it holds half a character.
+            let read = serde_json::from_str::<String>(json);
+            let shown =
+                read.map_or_else(|_| json.to_owned(), |text| Value::String(text).to_string());
+            Shown::leaf(shown, "tree-string")
+        }
+        Some(b'-' | b'0'..=b'9') => Shown::leaf(json, "tree-number"),
+        _ => Shown::leaf(json, "tree-other"),
     }
 }
 
@@ -349,24 +437,46 @@ mod tests {
         assert!(long.ends_with('…'));
     }
 
+    fn draw(node: &Node, depth: usize, lines: &mut Vec<String>) {
+        let name = node.name.as_ref().map(|name| format!("{name}: "));
+        let (words, items) = match &node.value {
+            Shown::Leaf { text, .. } => (text.clone(), [].as_slice()),
+            Shown::Cut(words) => (format!("!{words}"), [].as_slice()),
+            Shown::Branch { count, items, .. } => (count.clone(), items.as_slice()),
+        };
+        let indent = " ".repeat(depth);
+        lines.push(format!("{indent}{}{words}", name.unwrap_or_default()));
+        for item in items {
+            draw(item, depth + 1, lines);
+        }
+    }
+
     /// The tree as indented lines.
     fn drawn(text: &str) -> Vec<String> {
-        fn draw(node: &Node, depth: usize, lines: &mut Vec<String>) {
-            let name = node.name.as_ref().map(|name| format!("{name}: "));
-            let (words, items) = match &node.value {
-                Shown::Leaf { text, .. } => (text.clone(), [].as_slice()),
-                Shown::Cut(words) => (format!("!{words}"), [].as_slice()),
-                Shown::Branch { count, items, .. } => (count.clone(), items.as_slice()),
-            };
-            let indent = " ".repeat(depth);
-            lines.push(format!("{indent}{}{words}", name.unwrap_or_default()));
-            for item in items {
-                draw(item, depth + 1, lines);
-            }
-        }
         let mut lines = Vec::new();
         draw(&Node::from(&model::repr::parse(text).root), 0, &mut lines);
         lines
+    }
+
+    #[test]
+    fn json_keeps_its_order_and_every_digit() {
+        let json = JsonText::parse(
+            r#"{"b": 12345678901234567890123, "a": ["\u00fc", {}, 1.10], "half": "\ud800"}"#,
+        );
+        let mut lines = Vec::new();
+        draw(&Node::from(&json.expect("it is JSON")), 0, &mut lines);
+        assert_eq!(
+            lines,
+            [
+                "{3}",
+                " b: 12345678901234567890123",
+                " a: [3]",
+                "  \"ü\"",
+                "  {}",
+                "  1.10",
+                " half: \"\\ud800\"",
+            ]
+        );
     }
 
     #[test]

@@ -11,12 +11,51 @@ use model::{
     TaskId,
 };
 
+use serde::{Deserialize, Serialize};
+
 #[cfg(feature = "ssr")]
 use super::{caller, failed, monitor};
 
 /// Most results of a bulk that a page shows.
 #[cfg(feature = "ssr")]
 const SHOWN_RESULTS: usize = 100;
+
+/// Names that a form suggests, in alphabetical order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// Task types that a worker has registered, or that were seen.
+    pub types: Vec<String>,
+    /// Queues.
+    pub queues: Vec<String>,
+}
+
+/// Returns the names that a form suggests.
+#[server(name = AskKnown, prefix = "/api/ui", endpoint = "known", input = GetUrl, output = Json)]
+pub async fn known() -> Result<Known, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    let mut types: std::collections::BTreeSet<String> = monitor
+        .task_types()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for worker in monitor.workers().rows {
+        let answer = monitor
+            .worker(&worker.name)
+            .and_then(|w| w.inspection.registered);
+        types.extend(
+            answer
+                .iter()
+                .flat_map(crate::pages::worker::registered_names),
+        );
+    }
+    let queues = monitor.queues().rows;
+    let mut queues: Vec<String> = queues.iter().map(|queue| queue.name.to_string()).collect();
+    queues.sort();
+    Ok(Known {
+        types: types.into_iter().collect(),
+        queues,
+    })
+}
 
 /// Does what the user asks for.
 #[server(name = AskCommand, prefix = "/api/ui", endpoint = "command", input = Json, output = Json)]

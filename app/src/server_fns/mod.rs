@@ -7,7 +7,7 @@ mod request;
 mod snapshot;
 mod suggestions;
 
-pub use control::{bulk_count, bulk_progress, peek, retry_plan, run_command};
+pub use control::{Known, bulk_count, bulk_progress, known, peek, retry_plan, run_command};
 #[cfg(feature = "ssr")]
 pub use request::WhoAsks;
 #[cfg(feature = "ssr")]

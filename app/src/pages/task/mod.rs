@@ -1,5 +1,6 @@
 //! What happened to this task? Every field, every attempt, to scale.
 
+mod acts;
 mod arguments;
 mod attempts;
 mod events;
@@ -22,6 +23,7 @@ use crate::{
     live::{Live, picture_of, topic_at},
     server_fns::set_status,
 };
+pub(crate) use acts::terminate;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -164,10 +166,36 @@ fn Head(task: Signal<TaskDetail>) -> impl IntoView {
                             }
                         })
                 }}
+                <acts::Acts task />
             </div>
         </div>
+        <Retries task />
     }
     .into_any()
+}
+
+/// The task that this one repeats, and the ones that repeat it.
+#[component]
+fn Retries(task: Signal<TaskDetail>) -> impl IntoView {
+    let links =
+        Memo::new(move |_| task.with(|task| (task.retry_of.clone(), task.retried_as.clone())));
+    let link = |id: TaskId| {
+        view! {
+            " "
+            <a class="mono" href=links::task(&id) title=id.to_string()>
+                {format::short_id(id.as_str())}
+            </a>
+        }
+    };
+    move || {
+        let (of, by) = links.get();
+        let of = of.map(|id| view! { <p>"Retry of" {link(id)}</p> });
+        let by = (!by.is_empty()).then(|| {
+            let by = by.into_iter().map(link).collect_view();
+            view! { <p>"Retried as" {by}</p> }
+        });
+        (of.is_some() || by.is_some()).then(|| view! { <div class="task-retries">{of} {by}</div> })
+    }
 }
 
 /// What is unusual about how the task ended, or how it is known.
@@ -184,6 +212,12 @@ fn Caveats(task: Signal<TaskDetail>) -> impl IntoView {
 
 fn caveats(task: &TaskDetail) -> Vec<String> {
     let mut caveats = Vec::new();
+    if task.summary.is_revoked {
+        caveats.push(match task.summary.eta {
+            Some(_) => "Revoked: will be dropped at its ETA.".to_owned(),
+            None => "Revoked: will be dropped when its turn comes.".to_owned(),
+        });
+    }
     let reason = task.attempts.last().and_then(|last| last.reason.as_deref());
     match task.summary.state {
         TaskState::Orphaned => {

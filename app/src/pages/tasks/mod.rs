@@ -1,6 +1,7 @@
 //! Where is my task? Which ones match? The list of all tasks, narrowed, sorted
 //! and kept live. What narrows and sorts it is in the address.
 
+mod bulk;
 mod filters;
 mod row;
 mod window;
@@ -12,17 +13,23 @@ use crate::{
         gaps::{GapMark, what_was_missed},
         icon::{Glyph, Icon},
         search_box::SearchBox,
+        selection::{SelectHead, Selection},
+        task_form::open_new,
     },
     format::{count, thousands},
     links,
     live::{Live, Rows, picture_of},
     server_fns::set_status,
+    steer::{Steering, may},
 };
+use bulk::{BulkBar, may_select};
 use filters::{FilterMenu, FilterTags, StateChips};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_navigate};
-use model::{QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic, View};
+use model::{
+    CommandKind, QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic, View,
+};
 use row::{BlankRow, NameBudget, TaskRow};
 use window::Window;
 
@@ -117,6 +124,24 @@ pub fn TasksPage() -> impl IntoView {
         });
     });
 
+    let selection = may_select().then(|| {
+        let order = Signal::derive(move || loaded.with(|loaded| loaded.keys.clone()));
+        let selection = Selection::new(order);
+        provide_context(selection);
+        selection
+    });
+    let list = Memo::new(move |_| links::tasks(&query.get()));
+    Effect::new(move |before: Option<String>| {
+        // What was selected of another list is out of sight.
+        let list = list.get();
+        if let Some(selection) = selection
+            && before.is_some_and(|before| before != list)
+        {
+            selection.clear();
+        }
+        list
+    });
+
     let of_page = move |pick: fn(&Shown) -> u64| {
         Memo::new(move |_| shown.with(|shown| shown.as_ref().map(pick)))
     };
@@ -172,6 +197,7 @@ pub fn TasksPage() -> impl IntoView {
             }}
             <div class="page-actions">
                 <FilterMenu query=query go=go />
+                {may(CommandKind::Send).then(|| view! { <NewTask /> })}
             </div>
         </div>
         <SearchBox
@@ -197,6 +223,20 @@ pub fn TasksPage() -> impl IntoView {
             </Show>
         </div>
         <Pages query=query total=total />
+        {selection.map(|selection| view! { <BulkBar selection query total /> })}
+    }
+    .into_any()
+}
+
+/// Opens the form for a task that nobody sent yet.
+#[component]
+fn NewTask() -> impl IntoView {
+    let steering = Steering::of_page();
+    view! {
+        <button class="button with-script" type="button" on:click=move |_| open_new(steering)>
+            <Icon glyph=Glyph::Plus />
+            "New task…"
+        </button>
     }
     .into_any()
 }
@@ -229,8 +269,10 @@ fn Table(
         });
         view! { <SortHead label class sorted href /> }
     };
+    let select = use_context::<Selection<TaskId>>();
     let heads = view! {
         <tr>
+            {select.map(|selection| view! { <SelectHead selection /> })}
             {head("State", "col-state", TaskSort::State, false)}
             {head("Task", "col-task", TaskSort::Name, false)}
             <th scope="col" class="col-id">

@@ -2,8 +2,10 @@
 
 use crate::{
     components::{
+        card::Tag,
         icon::{Glyph, Icon},
         repaired::RepairedMark,
+        selection::{SelectCell, Selection},
         state_badge::{StateBadge, StateWord},
         task_name::{DEFAULT_BUDGET, TaskName},
         time::{Duration, Elapsed, Precision, Time},
@@ -13,7 +15,7 @@ use crate::{
 };
 use leptos::{ev, prelude::*};
 use leptos_router::hooks::use_navigate;
-use model::{TaskState, TaskSummary};
+use model::{TaskId, TaskState, TaskSummary};
 use wasm_bindgen::JsCast;
 
 /// A wait this long is worth a colour, seconds.
@@ -95,19 +97,32 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
         let on_link = event
             .target()
             .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
-            .is_some_and(|target| target.closest("a").is_ok_and(|link| link.is_some()));
+            .is_some_and(|target| target.closest("a, label").is_ok_and(|link| link.is_some()));
         if !on_link && !event.default_prevented() {
             navigate(&open, Default::default());
         }
     };
     let glow = Glow::on(row);
+    let selection = use_context::<Selection<TaskId>>();
+    let own = id.clone();
+    let is_selected = Memo::new(move |_| selection.is_some_and(|selection| selection.has(&own)));
+    let is_revoked = Memo::new(move |_| row.with(|row| row.is_revoked));
+    let select = selection.map(|selection| {
+        let name = row.with_untracked(|row| {
+            let name = row.name.as_ref().map(ToString::to_string);
+            format!("{} {}", name.unwrap_or_default(), short_id(row.id.as_str()))
+        });
+        view! { <SelectCell selection key=id.clone() name /> }
+    });
     view! {
         <tr
             class="task-row"
             class:glow-a=move || glow.is_a()
             class:glow-b=move || glow.is_b()
+            class:is-selected=move || is_selected.get()
             on:click=click
         >
+            {select}
             <td class="col-state">
                 <StateBadge state=state />
             </td>
@@ -116,6 +131,14 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
                     <TaskName name=name budget=budget />
                 </a>
                 <RepairedMark is_repaired />
+                <Show when=move || is_revoked.get()>
+                    <span
+                        class="row-mark"
+                        title="Workers were told to drop it; they do when its turn comes, or its ETA"
+                    >
+                        <Tag>"revoked"</Tag>
+                    </span>
+                </Show>
             </td>
             <td class="col-id">
                 <span title=whole_id>{id_text}</span>
@@ -161,6 +184,7 @@ pub(super) fn TaskRow(row: ArcRwSignal<TaskSummary>) -> impl IntoView {
 /// The place of a row that was not fetched yet.
 #[component]
 pub(super) fn BlankRow() -> impl IntoView {
+    let is_selectable = use_context::<Selection<TaskId>>().is_some();
     let cells = [
         "col-state",
         "col-task",
@@ -181,6 +205,7 @@ pub(super) fn BlankRow() -> impl IntoView {
     });
     view! {
         <tr class="task-row blank-row" aria-hidden="true">
+            {is_selectable.then(|| view! { <td class="col-select with-script"></td> })}
             {cells.collect_view()}
         </tr>
     }

@@ -43,6 +43,10 @@ pub(super) struct Registered {
     pub(super) name: TaskName,
     /// Its rate limit, such as `10/m`.
     pub(super) rate_limit: Option<String>,
+    /// Its own soft time limit, seconds; the pool's holds if it has none.
+    pub(super) soft_limit: Option<f64>,
+    /// Its own hard time limit, seconds; likewise.
+    pub(super) hard_limit: Option<f64>,
 }
 
 /// A queue the worker consumes (`active_queues`).
@@ -122,22 +126,33 @@ pub(super) fn revoked(answer: &Value) -> Vec<TaskId> {
         .collect()
 }
 
-/// Reads `registered`, by name. Limits come glued to the name:
-/// `lab.limited [rate_limit=2/s]` (`celery/worker/control.py`, `registered`).
+/// Reads `registered`, by name. Limits come glued to the name, those that were asked for:
+/// `lab.limited [rate_limit=2/s time_limit=30]` (`celery/worker/control.py`, `registered`).
 pub(super) fn registered(answer: &Value) -> Vec<Registered> {
     let mut tasks: Vec<Registered> = items(answer)
         .iter()
         .filter_map(Value::as_str)
         .map(|line| {
             let (name, info) = line.split_once(" [").unwrap_or((line, ""));
-            let rate_limit = info
-                .trim_end_matches(']')
-                .split_whitespace()
-                .find_map(|pair| pair.strip_prefix("rate_limit="))
-                .map(str::to_owned);
+            let fields = info.trim_end_matches(']').split_whitespace();
+            let fields: Vec<(&str, &str)> =
+                fields.filter_map(|pair| pair.split_once('=')).collect();
+            let field = |key: &str| {
+                let found = fields.iter().find(|(name, _)| *name == key);
+                found.map(|(_, value)| *value)
+            };
+            let seconds = |key: &str| {
+                let seconds: f64 = field(key)?.parse().ok()?;
+                (seconds > 0.0).then_some(seconds)
+            };
             Registered {
                 name: name.into(),
-                rate_limit,
+                // Celery writes no limit as 0 as well.
+                rate_limit: field("rate_limit")
+                    .filter(|rate| !matches!(*rate, "0" | "None"))
+                    .map(str::to_owned),
+                soft_limit: seconds("soft_time_limit"),
+                hard_limit: seconds("time_limit"),
             }
         })
         .collect();
@@ -321,13 +336,21 @@ mod tests {
     }
 
     #[test]
-    fn rate_limits_are_split_from_names() {
-        let answer = json!(["lab.limited [rate_limit=2/s]", "lab.add"]);
+    fn limits_are_split_from_names() {
+        let answer = json!([
+            "lab.limited [rate_limit=2/s time_limit=30 soft_time_limit=2.5]",
+            "lab.add"
+        ]);
         let tasks = registered(&answer);
         assert_eq!(tasks[0].name.as_str(), "lab.add");
         assert_eq!(tasks[0].rate_limit, None);
         assert_eq!(tasks[1].name.as_str(), "lab.limited");
         assert_eq!(tasks[1].rate_limit.as_deref(), Some("2/s"));
+        assert_eq!((tasks[0].soft_limit, tasks[0].hard_limit), (None, None));
+        assert_eq!(
+            (tasks[1].soft_limit, tasks[1].hard_limit),
+            (Some(2.5), Some(30.0))
+        );
     }
 
     #[test]

@@ -3,7 +3,10 @@
 mod inspection;
 mod pool;
 mod settings;
+mod steer;
 mod tasks;
+
+pub(crate) use steer::{restart_pool, shut_down};
 
 use crate::{
     components::{
@@ -179,7 +182,7 @@ fn known(name: Memo<WorkerName>, worker: Memo<Box<WorkerDetail>>) -> impl IntoVi
         })
     });
     view! {
-        <Head summary inspection />
+        <Head name summary inspection />
         <Caveats summary />
         <Namesakes worker />
         <Figures summary inspection />
@@ -187,10 +190,10 @@ fn known(name: Memo<WorkerName>, worker: Memo<Box<WorkerDetail>>) -> impl IntoVi
         <div class="worker-part">
             <StaleRow />
             {move || match part.get() {
-                Part::Pool => view! { <pool::PoolTab inspection /> }.into_any(),
+                Part::Pool => view! { <pool::PoolTab name inspection /> }.into_any(),
                 Part::Tasks => view! { <tasks::TasksTab inspection /> }.into_any(),
-                Part::Queues => view! { <settings::QueuesTab inspection /> }.into_any(),
-                Part::Limits => view! { <settings::LimitsTab inspection /> }.into_any(),
+                Part::Queues => view! { <settings::QueuesTab name inspection /> }.into_any(),
+                Part::Limits => view! { <settings::LimitsTab name inspection /> }.into_any(),
                 Part::Config => view! { <settings::ConfigTab inspection /> }.into_any(),
                 Part::Broker => view! { <settings::BrokerTab inspection /> }.into_any(),
                 Part::System => view! { <settings::SystemTab summary inspection /> }.into_any(),
@@ -201,7 +204,12 @@ fn known(name: Memo<WorkerName>, worker: Memo<Box<WorkerDetail>>) -> impl IntoVi
 }
 
 #[component]
-fn Head(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl IntoView {
+fn Head(
+    name: Memo<WorkerName>,
+    summary: Memo<WorkerSummary>,
+    inspection: Memo<Inspection>,
+) -> impl IntoView {
+    let is_there = Memo::new(move |_| summary.with(|worker| is_there(worker.status)));
     let status = Memo::new(move |_| summary.with(|worker| worker.status));
     let heartbeat = Memo::new(move |_| summary.with(|worker| worker.last_heartbeat));
     let asked = Memo::new(move |_| inspection.with(|inspection| inspection.asked));
@@ -224,6 +232,9 @@ fn Head(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl Into
                     None => "has not answered yet".into_any(),
                 }}
             </span>
+            <Show when=move || is_there.get()>
+                <steer::HeadActs name />
+            </Show>
         </div>
     }
     .into_any()
@@ -373,6 +384,13 @@ fn Figures(summary: Memo<WorkerSummary>, inspection: Memo<Inspection>) -> impl I
         </Facts>
     }
     .into_any()
+}
+
+/// Returns the task types that an answer to `registered` names.
+#[cfg(feature = "ssr")]
+pub(crate) fn registered_names(answer: &serde_json::Value) -> Vec<String> {
+    let tasks = inspection::registered(answer).into_iter();
+    tasks.map(|task| task.name.to_string()).collect()
 }
 
 /// Shows `content` of an answer, or a card that says why there is none.

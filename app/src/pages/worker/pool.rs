@@ -3,6 +3,7 @@
 use super::{
     answered,
     inspection::{self, Pool, Request},
+    steer::PoolSize,
 };
 use crate::{
     components::{
@@ -15,29 +16,49 @@ use crate::{
     format, links,
 };
 use leptos::prelude::*;
-use model::{Inspection, Timestamp};
+use model::{Inspection, Timestamp, WorkerName};
 
 /// The pool's tab.
 #[component]
 pub(super) fn PoolTab(
+    /// The worker.
+    name: Memo<WorkerName>,
     /// What the worker answered.
     inspection: Memo<Inspection>,
 ) -> impl IntoView {
-    move || {
+    let table = move || {
         inspection.with(|inspection| {
             answered(&inspection.stats, |_| {
                 let pool = inspection::pool(inspection);
                 let running = inspection.active.as_ref().map(inspection::requests);
-                let asked = inspection.asked;
                 view! {
-                    <div class="worker-pool">
-                        <div class="card table-card">{processes(&pool, running, asked)}</div>
-                        <PoolCard pool />
+                    <div class="card table-card">
+                        {processes(&pool, running, inspection.asked)}
                     </div>
                 }
             })
         })
+    };
+    let pool = Memo::new(move |_| {
+        inspection.with(|inspection| {
+            let is_told = inspection
+                .stats
+                .as_ref()
+                .is_some_and(|s| inspection::refusal(s).is_none());
+            is_told.then(|| inspection::pool(inspection))
+        })
+    });
+    // What is typed outlives the answers that come meanwhile.
+    view! {
+        <div class="worker-pool">
+            {table}
+            <div class="stack">
+                {move || pool.get().map(|pool| view! { <PoolCard pool /> })}
+                <PoolSize name inspection />
+            </div>
+        </div>
     }
+    .into_any()
 }
 
 /// A process with the task it runs; pools without processes have tasks only.

@@ -1,6 +1,9 @@
 //! How the worker is set up: queues, limits, configuration, broker, system.
 
-use super::{answered, inspection};
+use super::{
+    answered, inspection,
+    steer::{AddConsumer, CancelConsumer, LimitsDialog},
+};
 use crate::{
     components::{
         card::Card,
@@ -10,20 +13,26 @@ use crate::{
         tree::Tree,
     },
     format, links,
+    steer::may,
 };
 use leptos::prelude::*;
-use model::{Inspection, WorkerSummary};
+use model::{CommandKind, Inspection, WorkerName, WorkerSummary};
 use serde_json::Value;
 
 /// The queues that the worker consumes.
 #[component]
 pub(super) fn QueuesTab(
+    /// The worker.
+    name: Memo<WorkerName>,
     /// What the worker answered.
     inspection: Memo<Inspection>,
 ) -> impl IntoView {
-    move || {
-        inspection.with(|inspection| {
-            answered(&inspection.active_queues, |answer| {
+    let may_cancel = may(CommandKind::CancelConsumer);
+    // A queue's button keeps what it waits for while answers come.
+    let answer = Memo::new(move |_| inspection.with(|i| i.active_queues.clone()));
+    let table = move || {
+        answer.with(|answer| {
+            answered(answer, |answer| {
                 let queues = inspection::queues(answer);
                 if queues.is_empty() {
                     return view! {
@@ -52,6 +61,15 @@ pub(super) fn QueuesTab(
                             <td>{queue.exchange_kind.clone()}</td>
                             <td>{queue.routing_key.clone()}</td>
                             <td>{durable}</td>
+                            {may_cancel
+                                .then(|| {
+                                    let queue = queue.name.clone();
+                                    view! {
+                                        <td class="col-acts with-script">
+                                            <CancelConsumer name queue />
+                                        </td>
+                                    }
+                                })}
                         </tr>
                     }
                 });
@@ -66,6 +84,14 @@ pub(super) fn QueuesTab(
                                     <th scope="col">"Type"</th>
                                     <th scope="col">"Routing key"</th>
                                     <th scope="col">"Kept"</th>
+                                    {may_cancel
+                                        .then(|| {
+                                            view! {
+                                                <th scope="col" class="col-acts with-script">
+                                                    <span class="visually-hidden">"Acts"</span>
+                                                </th>
+                                            }
+                                        })}
                                 </tr>
                             </thead>
                             <tbody>{rows.collect_view()}</tbody>
@@ -75,34 +101,68 @@ pub(super) fn QueuesTab(
                 .into_any()
             })
         })
+    };
+    view! {
+        <div class="stack">
+            {table}
+            {may(CommandKind::AddConsumer).then(|| view! { <AddConsumer name /> })}
+        </div>
     }
+    .into_any()
 }
 
 /// The task types that the worker can run, with their rate limits.
 #[component]
 pub(super) fn LimitsTab(
+    /// The worker.
+    name: Memo<WorkerName>,
     /// What the worker answered.
     inspection: Memo<Inspection>,
 ) -> impl IntoView {
-    move || {
-        inspection.with(|inspection| {
-            answered(&inspection.registered, |answer| {
-                let pool = inspection::pool(inspection);
+    let may_set = may(CommandKind::RateLimit);
+    let edited: RwSignal<Option<inspection::Registered>> = RwSignal::new(None);
+    // Drawn anew only when a limit is another one, so that the focus stays.
+    let shown =
+        Memo::new(move |_| inspection.with(|i| (i.registered.clone(), inspection::pool(i))));
+    let table = move || {
+        shown.with(|(answer, pool)| {
+            answered(answer, |answer| {
                 let limit = |seconds: Option<f64>| match seconds {
                     Some(seconds) => format::duration(seconds),
                     None => "none".to_owned(),
                 };
                 let note = format!(
-                    "Soft limit {}, hard limit {} unless the task or the message sets its own. A rate limit is per worker.",
+                    "The pool’s soft limit is {}, its hard limit {}; a message may set its own. A rate limit is per worker. Changes last until this worker restarts.",
                     limit(pool.soft_limit),
                     limit(pool.hard_limit)
                 );
                 let tasks = inspection::registered(answer);
                 let rows = tasks.iter().map(|task| {
+                    let quiet = |words| view! { <span class="quiet">{words}</span> }.into_any();
                     let rate = match &task.rate_limit {
                         Some(rate) => rate.clone().into_any(),
-                        None => view! { <span class="quiet">"none"</span> }.into_any(),
+                        None => quiet("none"),
                     };
+                    let seconds = |seconds: Option<f64>| match seconds {
+                        Some(seconds) => format::duration(seconds).into_any(),
+                        None => quiet("as the pool’s"),
+                    };
+                    let edit = may_set.then(|| {
+                        let limits = task.clone();
+                        let label = format!("Set limits of {}", task.name);
+                        view! {
+                            <td class="col-acts with-script">
+                                <button
+                                    class="button is-row"
+                                    type="button"
+                                    aria-label=label
+                                    on:click=move |_| edited.set(Some(limits.clone()))
+                                >
+                                    "Set…"
+                                </button>
+                            </td>
+                        }
+                    });
                     view! {
                         <tr>
                             <th scope="row" class="col-name">
@@ -111,6 +171,9 @@ pub(super) fn LimitsTab(
                                 </a>
                             </th>
                             <td class="col-rate">{rate}</td>
+                            <td class="is-number col-limit">{seconds(task.soft_limit)}</td>
+                            <td class="is-number col-limit">{seconds(task.hard_limit)}</td>
+                            {edit}
                         </tr>
                     }
                 });
@@ -124,6 +187,16 @@ pub(super) fn LimitsTab(
                                 <tr>
                                     <th scope="col" class="col-name">"Task"</th>
                                     <th scope="col" class="col-rate">"Rate limit"</th>
+                                    <th scope="col" class="is-number col-limit">"Soft limit"</th>
+                                    <th scope="col" class="is-number col-limit">"Hard limit"</th>
+                                    {may_set
+                                        .then(|| {
+                                            view! {
+                                                <th scope="col" class="col-acts with-script">
+                                                    <span class="visually-hidden">"Acts"</span>
+                                                </th>
+                                            }
+                                        })}
                                 </tr>
                             </thead>
                             <tbody>{rows.collect_view()}</tbody>
@@ -133,7 +206,12 @@ pub(super) fn LimitsTab(
                 }
             })
         })
+    };
+    view! {
+        {table}
+        {may_set.then(|| view! { <LimitsDialog name task=edited /> })}
     }
+    .into_any()
 }
 
 /// The settings that differ from Celery's defaults.

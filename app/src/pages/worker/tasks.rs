@@ -11,9 +11,11 @@ use crate::{
         time::{Precision, Time},
     },
     format, links,
+    pages::task::terminate,
+    steer::{Act, Steering, may},
 };
 use leptos::prelude::*;
-use model::{Inspection, TaskId, Timestamp};
+use model::{Command, CommandKind, Inspection, TaskId, TaskName, Timestamp};
 use serde_json::Value;
 
 /// Rows of one list that are drawn: a worker remembers up to 50,000 revoked ids.
@@ -69,7 +71,7 @@ pub(super) fn TasksTab(
                                         }
                                         None => task.eta_text.clone().into_any(),
                                     };
-                                    row(&task.request, eta)
+                                    row(&task.request, eta, revoke(&task.request))
                                 });
                             table("Scheduled tasks", "ETA", tasks.len(), rows.collect())
                         },
@@ -121,6 +123,14 @@ fn table(caption: &'static str, last: &'static str, count: usize, rows: Vec<AnyV
                     <th scope="col" class="col-args">"Arguments"</th>
                     <th scope="col" class="col-queue">"Routing key"</th>
                     <th scope="col" class="is-number col-last">{last}</th>
+                    {may(CommandKind::Revoke)
+                        .then(|| {
+                            view! {
+                                <th scope="col" class="col-acts with-script">
+                                    <span class="visually-hidden">"Acts"</span>
+                                </th>
+                            }
+                        })}
                 </tr>
             </thead>
             <tbody>{rows}</tbody>
@@ -140,7 +150,10 @@ fn left_out(more: usize) -> Option<impl IntoView> {
 fn active_row(task: &Request, asked: Option<Timestamp>) -> AnyView {
     let elapsed = asked.zip(task.started);
     let elapsed = elapsed.map(|(asked, started)| asked.seconds_since(started).max(0.0));
-    row(task, elapsed.map(format::duration).into_any())
+    let end = may(CommandKind::Terminate).then(|| {
+        view! { <TerminateButton id=task.id.clone() name=task.name.clone() /> }.into_any()
+    });
+    row(task, elapsed.map(format::duration).into_any(), end)
 }
 
 fn reserved_row(task: &Request) -> AnyView {
@@ -149,10 +162,53 @@ fn reserved_row(task: &Request) -> AnyView {
     } else {
         "first"
     };
-    row(task, delivery.into_any())
+    row(task, delivery.into_any(), revoke(task))
 }
 
-fn row(task: &Request, last: AnyView) -> AnyView {
+fn revoke(task: &Request) -> Option<AnyView> {
+    may(CommandKind::Revoke).then(|| view! { <RevokeButton id=task.id.clone() /> }.into_any())
+}
+
+#[component]
+fn RevokeButton(id: TaskId) -> impl IntoView {
+    let act = Act::new();
+    let label = format!("Revoke {id}");
+    let send = move |_| {
+        act.run(Command::Revoke {
+            tasks: vec![id.clone()],
+        });
+    };
+    view! {
+        <button
+            class="button is-row"
+            type="button"
+            aria-label=label
+            disabled=move || act.is_busy()
+            on:click=send
+        >
+            "Revoke"
+        </button>
+    }
+    .into_any()
+}
+
+#[component]
+fn TerminateButton(id: TaskId, name: TaskName) -> impl IntoView {
+    let steering = Steering::of_page();
+    let label = format!("Terminate {id}");
+    let ask = move |_| {
+        let name = format::fit_name(name.as_str(), 40).function;
+        steering.ask(terminate(id.clone(), &name));
+    };
+    view! {
+        <button class="button is-row is-danger" type="button" aria-label=label on:click=ask>
+            "Terminate…"
+        </button>
+    }
+    .into_any()
+}
+
+fn row(task: &Request, last: AnyView, act: Option<AnyView>) -> AnyView {
     view! {
         <tr>
             <td class="col-name">
@@ -168,6 +224,7 @@ fn row(task: &Request, last: AnyView) -> AnyView {
             </td>
             <td class="col-queue">{task.routing_key.clone()}</td>
             <td class="is-number col-last">{last}</td>
+            {act.map(|act| view! { <td class="col-acts with-script">{act}</td> })}
         </tr>
     }
     .into_any()

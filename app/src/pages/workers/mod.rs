@@ -4,6 +4,7 @@ mod arrange;
 mod first_steps;
 mod fleet;
 mod row;
+mod steer;
 
 pub(crate) use row::{active_now, missed_words, worker_name};
 
@@ -12,6 +13,7 @@ use crate::{
         data_table::SortHead,
         empty::{Empty, StaleRow, stale, when_ready},
         icon::{Glyph, Icon},
+        selection::{SelectHead, Selection},
         worker_badge::{WorkerBadge, is_there, name_of},
     },
     format,
@@ -28,6 +30,7 @@ use leptos_router::{
 };
 use model::{Topic, View, WorkerList, WorkerStatus, WorkerSummary};
 use row::WorkerRow;
+use steer::{Key, WorkersBar, may_select};
 
 /// The list of workers.
 #[component]
@@ -235,6 +238,11 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
             shown.set(order);
         }
     });
+    let selection = may_select().then(|| {
+        let selection: Selection<Key> = Selection::new(shown.into());
+        provide_context(selection);
+        selection
+    });
     let fleet = Memo::new(move |_| list.with(|list| Fleet::of(&list.rows)));
     let totals = Memo::new(move |_| {
         arrangement.with(|a| list.with(|list| Totals::of(list.rows.iter().filter(|w| a.shows(w)))))
@@ -251,6 +259,7 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
     let heads = move || {
         view! {
             <tr>
+                {selection.map(|selection| view! { <SelectHead selection /> })}
                 {head("Worker", "col-worker", WorkerSort::Name)}
                 {head("Status", "col-status", WorkerSort::Status)}
                 {head("Active of slots", "col-active", WorkerSort::Active)}
@@ -263,6 +272,9 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
                 {head("Celery", "col-version", WorkerSort::Version)}
                 {head("Uptime", "is-number col-uptime", WorkerSort::Uptime)}
                 {head("Heartbeat", "is-number col-heartbeat", WorkerSort::Heartbeat)}
+                <th scope="col" class="col-menu with-script">
+                    <span class="visually-hidden">"Acts"</span>
+                </th>
             </tr>
         }
         .into_any()
@@ -327,6 +339,7 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
                 {grid()}
             </Show>
         </div>
+        {selection.map(|selection| view! { <WorkersBar selection /> })}
     }
     .into_any()
 }
@@ -336,6 +349,7 @@ fn TotalsRow(totals: Memo<Totals>) -> impl IntoView {
     let number = move |read: fn(&Totals) -> u64| move || format::thousands(totals.with(read));
     view! {
         <tr class="worker-totals">
+            {may_select().then(|| view! { <td class="col-select with-script"></td> })}
             <th scope="row" class="col-worker">
                 {move || format::count(totals.with(|t| t.workers as u64), "worker")}
             </th>
@@ -359,6 +373,7 @@ fn TotalsRow(totals: Memo<Totals>) -> impl IntoView {
             <td class="col-version"></td>
             <td class="col-uptime"></td>
             <td class="col-heartbeat"></td>
+            <td class="col-menu with-script"></td>
         </tr>
     }
     .into_any()

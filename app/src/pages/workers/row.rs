@@ -1,11 +1,15 @@
 //! One worker in the table.
 
-use super::fleet::Fleet;
+use super::{
+    fleet::Fleet,
+    steer::{Key, RowMenu},
+};
 use crate::{
     components::{
         card::Tag,
         gaps::GapMark,
         meter::Meter,
+        selection::{SelectCell, Selection},
         sparkline::{Sparkline, Tone},
         worker_badge::{WorkerBadge, is_there},
     },
@@ -118,6 +122,14 @@ pub(super) fn WorkerRow(
         names.join(", ")
     });
     let missed = Memo::new(move |_| worker.with(missed_words));
+    let selection = use_context::<Selection<Key>>();
+    let key = (name.clone(), pid);
+    let is_selected = Memo::new({
+        let key = key.clone();
+        move |_| selection.is_some_and(|selection| selection.has(&key))
+    });
+    let select =
+        selection.map(|selection| view! { <SelectCell selection key name=name.to_string() /> });
     // Without task events nothing was counted: that is not the same as none.
     let told = move |count: Memo<u64>| {
         move || {
@@ -131,7 +143,8 @@ pub(super) fn WorkerRow(
     let trend_label = format!("{name}: tasks a minute, last hour");
     let meter_label = format!("{name}: tasks running");
     view! {
-        <tr class="worker-row">
+        <tr class="worker-row" class:is-selected=move || is_selected.get()>
+            {select}
             <th scope="row" class="col-worker">
                 <a href=worker_href(&name) rel=worker_rel(&name) title=name.to_string()>
                     {worker_name(&name)}
@@ -198,6 +211,7 @@ pub(super) fn WorkerRow(
             >
                 {heartbeat}
             </td>
+            <RowMenu name=name.clone() pid />
         </tr>
     }
     .into_any()
