@@ -170,10 +170,10 @@ impl Fields {
 fn Body(form: Form) -> impl IntoView {
     let (steering, prefs, live) = (Steering::of_page(), Prefs::of_page(), Live::of_page());
     let act = Act::new();
-    let zone = prefs.zone_name();
+    let zone = untrack(|| prefs.zone_name());
     // What clock times are ahead of UTC now; the field's own time may lie beyond a change of it,
     // which is why the zone is frozen while the form is open.
-    let offset = prefs.offset_seconds(live.now.get_untracked());
+    let offset = untrack(|| prefs.offset_seconds(live.now.get()));
     let fields = Fields::new(form.draft.as_ref(), offset);
     let known: RwSignal<Known> = RwSignal::new(Known::default());
     leptos::task::spawn_local(async move {

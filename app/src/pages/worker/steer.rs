@@ -528,7 +528,7 @@ fn TimeLimits(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -
                 "Both are set together. The soft limit raises an exception in the task, the hard one kills its process."
             </p>
             <DialogError error=act.error />
-            <button class="button is-primary" disabled=is_off>
+            <button class="button" disabled=is_off>
                 "Set time limits"
             </button>
         </form>
