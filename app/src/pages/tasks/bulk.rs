@@ -149,6 +149,20 @@ struct Choice {
     /// `Retry 3 failed`
     label: String,
     number: u64,
+    /// The states it applies to, of those that occur, and how many tasks are in them.
+    states: Vec<(TaskState, u64)>,
+}
+
+/// Tells whether an act applies to tasks in a state.
+fn applies(act: &BulkAct, state: &TaskState) -> bool {
+    match act {
+        BulkAct::Revoke => matches!(
+            state,
+            TaskState::Pending | TaskState::Received | TaskState::Retry
+        ),
+        BulkAct::Terminate { .. } => state.is_running(),
+        BulkAct::Retry { .. } => state.is_finished() || *state == TaskState::Orphaned,
+    }
 }
 
 fn choices(count: &BulkCount) -> Vec<Choice> {
@@ -181,12 +195,18 @@ fn choices(count: &BulkCount) -> Vec<Choice> {
             count.running,
         ),
     ];
-    let applies = acts.into_iter().filter(|(.., number)| *number > 0);
-    applies
+    let applicable = acts.into_iter().filter(|(.., number)| *number > 0);
+    applicable
         .map(|(act, verb, which, number)| Choice {
-            act,
             label: format!("{verb} {}{which}", thousands(number)),
             number,
+            states: count
+                .states
+                .iter()
+                .filter(|(state, number)| *number > 0 && applies(&act, state))
+                .cloned()
+                .collect(),
+            act,
         })
         .collect()
 }
@@ -224,6 +244,19 @@ impl Choice {
                 thousands(MAX_BULK_TASKS)
             ));
         }
+        // A list that grows all the time is narrowed to what the act is about: tasks that
+        // come meanwhile and are none of it must not make it be refused.
+        let (target, expected) = match target {
+            BulkTarget::Query(query) => {
+                let query = TaskQuery {
+                    states: self.states.iter().map(|(state, _)| state.clone()).collect(),
+                    ..(**query).clone()
+                };
+                let expected = self.states.iter().map(|(_, number)| number).sum();
+                (BulkTarget::Query(Box::new(query)), expected)
+            }
+            tasks @ BulkTarget::Tasks(_) => (tasks.clone(), total),
+        };
         let verb = self.label.split(' ').next().unwrap_or_default();
         Question {
             title: format!("{verb} {tasks}"),
@@ -233,8 +266,8 @@ impl Choice {
             is_dangerous: !matches!(self.act, BulkAct::Retry { .. }),
             command: Command::Bulk {
                 act: self.act.clone(),
-                tasks: target.clone(),
-                expected: Some(total),
+                tasks: target,
+                expected: Some(expected),
             },
         }
     }
@@ -272,6 +305,24 @@ mod tests {
             ..counted()
         };
         assert_eq!(choices(&mixed)[0].label, "Retry 4,003");
+    }
+
+    #[test]
+    fn a_list_is_narrowed_to_the_states_that_an_act_is_about() {
+        let list = BulkTarget::Query(Box::new(TaskQuery {
+            search: "mail".to_owned(),
+            ..TaskQuery::default()
+        }));
+        let Command::Bulk {
+            tasks: BulkTarget::Query(query),
+            expected,
+            ..
+        } = choices(&counted())[0].ask(&list, 5_000).command
+        else {
+            panic!("it is a bulk of a list");
+        };
+        assert_eq!(query.states, [TaskState::Failure]);
+        assert_eq!((query.search.as_str(), expected), ("mail", Some(4_000)));
     }
 
     #[test]
