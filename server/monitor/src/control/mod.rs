@@ -74,10 +74,21 @@ impl Control {
     ) -> Result<Outcome, WireError> {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         let record = Record::begin(self.parts.intake.clone(), number, caller, &command);
-        let (control, caller) = (self.clone(), caller.clone());
+        let (control, caller, kind) = (self.clone(), caller.clone(), command.kind());
         let running = tokio::spawn(async move {
             let result = control.authorise_and_do(&caller, command).await;
-            record.end(&result);
+            match result
+                .as_ref()
+                .ok()
+                .and_then(|outcome| control.bulk_begun(kind, outcome))
+            {
+                // Its entry ends when it does.
+                Some(bulk) => control
+                    .parts
+                    .bulks
+                    .spawn(async move { record.end(&Ok(bulk.outcome().await)) }),
+                None => record.end(&result),
+            }
             result
         });
         running.await.unwrap_or_else(|error| {

@@ -2,12 +2,13 @@
 
 use crate::{
     celery::{Worker, command, ended, online},
+    steer::audit,
     support::{PATIENCE, Redis, eventually, is_up},
 };
 use model::{
-    ArgumentSource, BulkAct, BulkProgress, BulkTarget, Caller, Command, Door, ErrorKind, JsonText,
-    Outcome, RetryPlan, Role, Source, TaskDraft, TaskId, TaskQuery, TaskState, Timestamp,
-    WireError,
+    ArgumentSource, AuditResult, BulkAct, BulkProgress, BulkTarget, Caller, Command, CommandKind,
+    Door, ErrorKind, JsonText, Outcome, RetryPlan, Role, Source, TaskDraft, TaskId, TaskQuery,
+    TaskState, Timestamp, WireError,
 };
 use monitor::{Monitor, MonitorConfig};
 use serde_json::Value;
@@ -690,6 +691,70 @@ async fn a_bulk_loses_and_doubles_nothing() {
     let problem = progress.problem.expect("it says why");
     let left = format!("{} tasks were left alone", TASKS - told);
     assert!(problem.contains(&left), "{problem}");
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_revokes_what_waits_and_its_end_is_written_down() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(with_backend(&redis, 0));
+    let _worker = Worker::start(&redis, "w1@lab", &["-E", "-Q", "second"]);
+    online(&monitor, "w1@lab").await;
+    let done = &clients_tasks(
+        &redis,
+        "tell('done', lab.add.apply_async((1, 1), queue='second'))",
+    )["done"];
+    ended(&monitor, done, TaskState::Success).await;
+    clients_tasks(&redis, "for n in range(600): lab.count.delay(n)");
+    eventually("all tasks", || {
+        let count = monitor
+            .bulk_count(&all_of(TaskState::Pending))
+            .expect("a count");
+        (count.revocable == 600).then_some(())
+    })
+    .await;
+    let page = TaskQuery {
+        states: vec![TaskState::Pending],
+        limit: 600,
+        ..TaskQuery::default()
+    };
+    let rows = monitor.tasks(&page).expect("a query").rows;
+    let mut tasks: Vec<TaskId> = rows.into_iter().map(|row| row.id).collect();
+    tasks.extend([done.clone(), "nothing".into(), done.clone()]);
+    let command = Command::Bulk {
+        act: BulkAct::Revoke,
+        tasks: BulkTarget::Tasks(tasks.clone()),
+        expected: Some(602),
+    };
+    let outcome = run(&monitor, command).await.expect("it begins");
+    let progress = bulk_ends(&monitor, &outcome).await;
+    assert_eq!(
+        (progress.done, progress.skipped, progress.failed),
+        (600, 2, 0),
+        "{:?}",
+        progress.problem
+    );
+    let entry = eventually("its entry", || {
+        let log = audit(&monitor);
+        let entry = log
+            .entries
+            .into_iter()
+            .find(|entry| entry.command == CommandKind::Bulk)?;
+        (entry.result != AuditResult::Running).then_some(entry)
+    })
+    .await;
+    assert_eq!(entry.message, "Revoked 600 of 602 tasks, 2 passed over.");
+    assert_eq!(entry.result, AuditResult::Partial);
+    // Whoever consumes them now drops them.
+    let _other = Worker::start(&redis, "w2@lab", &["-E", "-Q", "lab"]);
+    eventually("all revoked", || {
+        let count = monitor
+            .bulk_count(&all_of(TaskState::Revoked))
+            .expect("a count");
+        (count.total == 600).then_some(())
+    })
+    .await;
+    assert_eq!(runs(&redis).len(), 0, "none of them ran");
     monitor.shutdown().await;
 }
 

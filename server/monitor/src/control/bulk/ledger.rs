@@ -1,7 +1,9 @@
 //! What is known of bulks: how far they are, and what came of each task.
 
 use crate::clock;
-use model::{BulkAct, BulkId, BulkProgress, BulkResult, Caller, TaskId, Timestamp};
+use model::{
+    BulkAct, BulkId, BulkProgress, BulkResult, Caller, Outcome, OutcomeStatus, TaskId, Timestamp,
+};
 use parking_lot::Mutex;
 use std::{
     borrow::Cow,
@@ -55,6 +57,7 @@ impl Bulks {
             total,
             stop: self.cancel.child_token(),
             was_told: AtomicBool::new(false),
+            ended: CancellationToken::new(),
             standing: Mutex::default(),
         });
         known.bulks.push_back(Arc::clone(&bulk));
@@ -63,12 +66,12 @@ impl Bulks {
     }
 
     /// Runs a bulk in the background.
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub(in crate::control) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(work);
     }
 
     /// Returns a bulk that is still known.
-    pub(super) fn get(&self, id: BulkId) -> Option<Arc<Bulk>> {
+    pub(in crate::control) fn get(&self, id: BulkId) -> Option<Arc<Bulk>> {
         let known = self.known.lock();
         known.bulks.iter().find(|bulk| bulk.id == id).cloned()
     }
@@ -139,7 +142,7 @@ impl Done {
 
 /// One bulk.
 #[derive(Debug)]
-pub(super) struct Bulk {
+pub(crate) struct Bulk {
     id: BulkId,
     act: BulkAct,
     by: String,
@@ -148,6 +151,8 @@ pub(super) struct Bulk {
     stop: CancellationToken,
     /// Whether somebody stopped it; the end of the process stops it too.
     was_told: AtomicBool,
+    /// Cancelled when it has ended, which wakes who waits for that.
+    ended: CancellationToken,
     standing: Mutex<Standing>,
 }
 
@@ -224,6 +229,44 @@ impl Bulk {
             left,
             "a bulk has ended"
         );
+        self.ended.cancel();
+    }
+
+    /// Waits for its end and tells what came of it, for the audit log.
+    pub(in crate::control) async fn outcome(&self) -> Outcome {
+        self.ended.cancelled().await;
+        let standing = self.standing.lock();
+        let left = self.total.saturating_sub(standing.results.len() as u64);
+        let word = match &self.act {
+            BulkAct::Revoke => "Revoked",
+            BulkAct::Terminate { .. } => "Terminated",
+            BulkAct::Retry { .. } => "Retried",
+        };
+        let mut message = format!("{word} {} of {} tasks", standing.done, self.total);
+        for (count, what) in [
+            (standing.skipped, "passed over"),
+            (standing.failed, "failed"),
+            (left, "left alone"),
+        ] {
+            if count > 0 {
+                message.push_str(&format!(", {count} {what}"));
+            }
+        }
+        message.push('.');
+        if let Some(problem) = &standing.problem {
+            message = format!("{message} {problem}");
+        }
+        let status = match standing.done {
+            0 if self.total > 0 => OutcomeStatus::Refused,
+            done if done < self.total => OutcomeStatus::Partial,
+            _ => OutcomeStatus::Done,
+        };
+        Outcome {
+            status,
+            bulk: Some(self.id),
+            count: Some(standing.done),
+            ..Outcome::done(message)
+        }
     }
 
     fn has_ended(&self) -> bool {

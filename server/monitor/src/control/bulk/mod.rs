@@ -13,8 +13,8 @@ use crate::{
 use ledger::{Bulk, Done};
 use model::{
     ArgumentSource, BulkAct, BulkCount, BulkId, BulkProgress, BulkTarget, Caller, Command,
-    ErrorKind, MAX_BULK_TASKS, Outcome, QueueName, SearchExpression, TaskDetail, TaskId, TaskQuery,
-    TaskState, WireError,
+    CommandKind, ErrorKind, MAX_BULK_TASKS, Outcome, QueueName, SearchExpression, TaskDetail,
+    TaskId, TaskQuery, TaskState, WireError,
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -46,10 +46,7 @@ impl Control {
                 expected,
             } => self.begin_bulk(caller, act, tasks, expected).await,
             Command::StopBulk { bulk } => self.stop_bulk(bulk),
-            other => Err(WireError::new(
-                ErrorKind::Internal,
-                format!("{} came to the wrong part of the engine", other.kind()),
-            )),
+            other => Err(super::misplaced(&other)),
         }
     }
 
@@ -91,6 +88,14 @@ impl Control {
     /// Tells how far a bulk is.
     pub(crate) fn bulk(&self, id: BulkId, results: usize) -> Option<BulkProgress> {
         Some(self.parts.bulks.get(id)?.progress(results))
+    }
+
+    /// Returns the bulk that a command has begun.
+    pub(super) fn bulk_begun(&self, kind: CommandKind, outcome: &Outcome) -> Option<Arc<Bulk>> {
+        if kind != CommandKind::Bulk {
+            return None;
+        }
+        self.parts.bulks.get(outcome.bulk?)
     }
 
     fn stop_bulk(&self, id: BulkId) -> Result<Outcome, WireError> {

@@ -55,10 +55,7 @@ impl Control {
             // They hold what was found of a task, which is much.
             Command::Retry { task, source } => Box::pin(self.retry(&task, source)).await,
             Command::Send { task } => Box::pin(self.send(*task)).await,
-            other => Err(WireError::new(
-                ErrorKind::Internal,
-                format!("{} came to the wrong part of the engine", other.kind()),
-            )),
+            other => Err(super::misplaced(&other)),
         }
     }
 
