@@ -35,6 +35,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Waiting = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
 
+/// The place of the connection, held by whoever uses it.
+type Slot<'a> = tokio::sync::MutexGuard<'a, Option<MultiplexedConnection>>;
+
 /// What came of a request.
 #[derive(Debug)]
 pub(crate) struct Answers {
@@ -220,21 +223,31 @@ impl Pidbox {
         let payload = self
             .encode(method, arguments, destination, ticket)
             .map_err(TellError::NotSent)?;
-        let ready = tokio::time::timeout(READY_TIMEOUT, async {
-            let mut guard = self.connection.lock().await;
-            let connection = self.proven(guard.take()).await?;
-            Ok::<_, BrokerError>((guard, connection))
-        });
-        let (mut guard, mut connection) = ready
-            .await
-            .unwrap_or_else(|_| Err(overdue("reach Redis", READY_TIMEOUT)))
-            .map_err(TellError::NotSent)?;
+        let (mut guard, mut connection) = self.ready().await.map_err(TellError::NotSent)?;
         let listeners = tokio::time::timeout(SEND_TIMEOUT, self.publish(&mut connection, payload))
             .await
             .unwrap_or_else(|_| Err(overdue("send a command to the workers", SEND_TIMEOUT)))
             .map_err(TellError::Unclear)?;
         *guard = Some(connection);
         Ok(listeners)
+    }
+
+    /// Tells whether Redis answers, soon enough for somebody who waits.
+    pub(crate) async fn reach(&self) -> Result<(), BrokerError> {
+        let (mut guard, connection) = self.ready().await?;
+        *guard = Some(connection);
+        Ok(())
+    }
+
+    /// Waits for a connection that answers, for a bounded time.
+    async fn ready(&self) -> Result<(Slot<'_>, MultiplexedConnection), BrokerError> {
+        let ready = async {
+            let mut guard = self.connection.lock().await;
+            let connection = self.proven(guard.take()).await?;
+            Ok((guard, connection))
+        };
+        let ready = tokio::time::timeout(READY_TIMEOUT, ready).await;
+        ready.unwrap_or_else(|_| Err(overdue("reach Redis", READY_TIMEOUT)))
     }
 
     /// Returns a connection that answers: the one there is, else a new one.

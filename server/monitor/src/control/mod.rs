@@ -17,11 +17,12 @@ pub(crate) use retry::Outbox;
 use crate::{
     broker::{connect::Target, pidbox::Pidbox, results::Results},
     cell::StateReader,
+    error::BrokerError,
     inspector::Inspector,
     intake::Intake,
 };
 use audit::Record;
-use model::{Caller, Command, ErrorKind, Outcome, WireError};
+use model::{Caller, Command, CommandKind, ErrorKind, Outcome, WireError};
 use protocol::Keyspace;
 use std::{
     sync::{
@@ -112,6 +113,10 @@ impl Control {
             ));
         }
         validate::validate(&command)?;
+        if needs_broker(kind) {
+            // A broker that is away is told at once, whatever the part's own patience.
+            self.parts.pidbox.reach().await.map_err(not_sent)?;
+        }
         self.dispatch(caller, command).await
     }
 
@@ -145,6 +150,18 @@ impl Control {
             Command::RunEntry { entry } => self.run_entry(&entry).await,
         }
     }
+}
+
+/// Tells whether a command is for the broker; what it is told is tried again where it is sent.
+fn needs_broker(kind: CommandKind) -> bool {
+    !matches!(kind, CommandKind::StopBulk | CommandKind::Abort)
+}
+
+/// What a caller hears when the broker did not answer before anything was sent.
+fn not_sent(error: BrokerError) -> WireError {
+    let cause = error.chain();
+    let message = format!("Redis does not answer, so nothing was sent: {cause}.");
+    WireError::new(ErrorKind::Unavailable, message)
 }
 
 /// A command that came to a part which it is not for: a defect of `dispatch`.

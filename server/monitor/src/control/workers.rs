@@ -10,8 +10,7 @@ use crate::{
     state::Input,
 };
 use model::{
-    Command, Destination, ErrorKind, Outcome, OutcomeStatus, TaskName, WireError, WorkerName,
-    WorkerReply,
+    Command, Destination, Outcome, OutcomeStatus, TaskName, WireError, WorkerName, WorkerReply,
 };
 use protocol::inspect;
 use serde_json::{Value, json};
@@ -157,11 +156,7 @@ impl Control {
                     }
                 }
             }
-            Err(TellError::NotSent(error)) => {
-                let cause = error.chain();
-                let message = format!("Redis does not answer, so nothing was sent: {cause}.");
-                return Err(WireError::new(ErrorKind::Unavailable, message));
-            }
+            Err(TellError::NotSent(error)) => return Err(super::not_sent(error)),
             Err(TellError::Unclear(error)) => heard.unclear = Some(error.chain()),
         }
         heard.replies.sort_by(|a, b| a.worker.cmp(&b.worker));
@@ -283,11 +278,7 @@ impl Control {
         let mut heard = heard;
         match sent {
             Ok(_) => {}
-            Err(TellError::NotSent(error)) => {
-                let cause = error.chain();
-                let message = format!("Redis does not answer, so nothing was sent: {cause}.");
-                return Err(WireError::new(ErrorKind::Unavailable, message));
-            }
+            Err(TellError::NotSent(error)) => return Err(super::not_sent(error)),
             Err(TellError::Unclear(error)) => {
                 heard.replies.clear();
                 heard.unclear = Some(error.chain());

@@ -16,7 +16,7 @@ use std::{
 
 /// A command of a kind, and the least role that may give it. A kind without a
 /// row does not compile.
-fn row(kind: CommandKind) -> (Role, Command) {
+pub(crate) fn row(kind: CommandKind) -> (Role, Command) {
     use Role::{Admin, Operator, Viewer};
     let workers = Destination::All;
     let one = || vec!["8f0e3b9c-6f5f-4c58-9f0b-1f2d7f6f0a01".into()];

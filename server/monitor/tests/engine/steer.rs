@@ -2,12 +2,14 @@
 
 use crate::{
     celery::{Celery, Worker, client, ended, online, send, send_to},
+    door::row,
     support::{PATIENCE, Redis, eventually, is_up},
 };
 use ::redis::Commands;
 use model::{
-    AuditLog, AuditResult, Caller, Command, Destination, Door, ErrorKind, Outcome, OutcomeStatus,
-    Role, Signal, TaskId, TaskState, Topic, View, WireError, WorkerName, WorkerStatus,
+    AuditLog, AuditResult, Caller, Command, CommandKind, Destination, Door, ErrorKind, Outcome,
+    OutcomeStatus, Role, Signal, TaskId, TaskState, Topic, View, WireError, WorkerName,
+    WorkerStatus,
 };
 use monitor::Monitor;
 use protocol::inspect;
@@ -589,17 +591,12 @@ async fn a_worker_that_was_started_with_events_cannot_be_silenced_and_says_so() 
     monitor.shutdown().await;
 }
 
-async fn in_three_seconds(monitor: &Monitor) -> WireError {
-    let grow = Command::PoolGrow {
-        workers: all(),
-        n: 1,
-    };
+async fn in_three_seconds(monitor: &Monitor, command: Command) -> WireError {
     let admin = caller(Role::Admin);
-    let run = monitor.run(&admin, grow);
+    let run = monitor.run(&admin, command.clone());
     let result = tokio::time::timeout(Duration::from_secs(3), run).await;
-    result
-        .expect("a failure in time")
-        .expect_err("nobody can be told")
+    let result = result.unwrap_or_else(|_| panic!("too late: {command:?}"));
+    result.expect_err("Redis is away")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -609,18 +606,30 @@ async fn without_redis_a_command_fails_at_once_and_nothing_is_sent() {
     is_up(&monitor).await;
     // A Redis that hangs: the connection stands, and nothing answers.
     redis.signal("STOP");
-    let error = in_three_seconds(&monitor).await;
-    assert_eq!(error.kind, ErrorKind::Unavailable);
-    assert!(error.message.contains("nothing was sent"), "{error}");
+    for kind in [CommandKind::PoolGrow, CommandKind::Send, CommandKind::Purge] {
+        let error = in_three_seconds(&monitor, row(kind).1).await;
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{kind}: {error}");
+        assert!(
+            error.message.contains("nothing was sent"),
+            "{kind}: {error}"
+        );
+    }
     redis.signal("CONT");
     redis.stop();
-    let error = in_three_seconds(&monitor).await;
-    assert_eq!(error.kind, ErrorKind::Unavailable);
-    assert!(error.message.contains("nothing was sent"), "{error}");
-    let log = eventually("both in the log", || {
+    for kind in CommandKind::ALL {
+        let error = in_three_seconds(&monitor, row(*kind).1).await;
+        // There is no such bulk, whether Redis is there or not.
+        let expected = match kind {
+            CommandKind::StopBulk => ErrorKind::NotFound,
+            _ => ErrorKind::Unavailable,
+        };
+        assert_eq!(error.kind, expected, "{kind}: {error}");
+    }
+    let given = 3 + CommandKind::ALL.len() as u64;
+    let log = eventually("all of them in the log", || {
         let log = audit(&monitor);
         let failed = |entry: &model::AuditEntry| entry.result == AuditResult::Failed;
-        (log.total == 2 && log.entries.iter().all(failed)).then_some(log)
+        (log.total == given && log.entries.iter().all(failed)).then_some(log)
     })
     .await;
     assert!(log.entries.iter().all(|entry| entry.seconds.is_some()));
