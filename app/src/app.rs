@@ -14,9 +14,9 @@ use crate::{
     },
     live::Live,
     pages::{
-        gaps::GapsPage, not_found::NotFoundPage, overview::OverviewPage, queues::QueuesPage,
-        task::TaskPage, tasks::TasksPage, undecodable::UndecodablePage, worker::WorkerPage,
-        workers::WorkersPage,
+        audit::AuditPage, gaps::GapsPage, not_found::NotFoundPage, overview::OverviewPage,
+        queues::QueuesPage, schedule::SchedulePage, task::TaskPage, tasks::TasksPage,
+        undecodable::UndecodablePage, worker::WorkerPage, workers::WorkersPage,
     },
     prefs::Prefs,
     steer::Steering,
@@ -72,6 +72,8 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/worker/:name") view=WorkerPage ssr=whole.clone() />
                         <Route path=path!("/broker") view=QueuesPage ssr=whole.clone() />
                         <Route path=path!("/queues") view=QueuesPage ssr=whole.clone() />
+                        <Route path=path!("/schedule") view=SchedulePage ssr=whole.clone() />
+                        <Route path=path!("/audit") view=AuditPage ssr=whole.clone() />
                         <Route path=path!("/gaps") view=GapsPage ssr=whole.clone() />
                         <Route
                             path=path!("/undecodable")

@@ -18,6 +18,12 @@ pub const GAPS: &str = "/gaps";
 /// The address of what could not be read.
 pub const UNDECODABLE: &str = "/undecodable";
 
+/// The address of what will run at a time.
+pub const SCHEDULE: &str = "/schedule";
+
+/// The address of who did what.
+pub const AUDIT: &str = "/audit";
+
 fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
@@ -77,6 +83,13 @@ pub fn tasks_of_queue(name: &QueueName) -> String {
     })
 }
 
+/// Returns the address of the queues with one of them chosen.
+pub fn queue(name: &QueueName) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("queue", name.as_str());
+    with_query("/broker", &query.finish())
+}
+
 /// Joins a path and a query string.
 pub fn with_query(path: &str, query: &str) -> String {
     if query.is_empty() {
@@ -103,6 +116,8 @@ pub fn topic(path: &str, query: &str) -> Option<Result<Topic, QueryError>> {
         "broker" | "queues" => Topic::Queues,
         // What is missed comes with every frame; this topic is the smallest one.
         "undecodable" | "gaps" => Topic::Undecodable,
+        "schedule" => Topic::Schedule,
+        "audit" => Topic::Audit,
         "task" => Topic::Task((&*rest()).into()),
         "worker" => Topic::Worker((&*rest()).into()),
         _ => return None,
@@ -156,6 +171,13 @@ mod tests {
                 "{address}"
             );
         }
+    }
+
+    #[test]
+    fn what_will_run_and_who_did_what_have_addresses() {
+        assert_eq!(topic(SCHEDULE, ""), Some(Ok(Topic::Schedule)));
+        assert_eq!(topic(AUDIT, "q=purge"), Some(Ok(Topic::Audit)));
+        assert_eq!(queue(&"a&b".into()), "/broker?queue=a%26b");
     }
 
     #[test]

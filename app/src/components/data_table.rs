@@ -50,6 +50,36 @@ impl OnScreen {
     };
 }
 
+/// Rows of a list known as a whole that the server draws; for more a browser needs scripts.
+pub const PLAIN_ROWS: usize = 200;
+
+/// Returns the rows of a list that is known as a whole, and their places in it.
+/// Both follow the list.
+pub fn whole_list<T>(list: Memo<Vec<T>>) -> (Rows<T>, RwSignal<Loaded<T::Key>>)
+where
+    T: Keyed + Clone + PartialEq + Send + Sync + 'static,
+    T::Key: PartialEq + Clone + Send + Sync + 'static,
+{
+    let of = |rows: &[T], most: usize| Loaded {
+        offset: 0,
+        keys: rows.iter().take(most).map(Keyed::key).collect(),
+        total: rows.len() as u64,
+    };
+    let rows = list.with_untracked(|list| Rows::new(list));
+    let loaded = RwSignal::new(list.with_untracked(|list| of(list, PLAIN_ROWS)));
+    Effect::new(move || {
+        list.with(|list| {
+            // The rows first: the list of keys draws them.
+            rows.sync(list);
+            let new = of(list, usize::MAX);
+            if loaded.with_untracked(|old| *old != new) {
+                loaded.set(new);
+            }
+        });
+    });
+    (rows, loaded)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Slot<K> {
     Row(K),

@@ -55,6 +55,12 @@ pub enum Glyph {
     Warning,
     /// A moment or a schedule.
     Clock,
+    /// What was written down.
+    Audit,
+    /// Throw away.
+    Trash,
+    /// Look into.
+    Look,
     /// More.
     More,
     /// Once more.
@@ -114,6 +120,15 @@ impl Glyph {
             }
             Self::Retry => "M12.9 9.4A5.2 5.2 0 1 1 12.4 5M13 2v3.6H9.4",
             Self::Plus => "M8 3v10M3 8h10",
+            Self::Audit => {
+                "M9.5 1.75H4.25a.75.75 0 0 0-.75.75v11c0 .4.35.75.75.75h7.5c.4 0 .75-.35.75-.75V4.75z\
+                 M9.5 1.75v3h3M6 8h4M6 10.75h4"
+            }
+            Self::Trash => "M2.75 4.25h10.5M6 4V2.5h4V4M4 4.5l.6 9h6.8l.6-9M6.75 7v4M9.25 7v4",
+            Self::Look => {
+                "M1.5 8C3 5 5.3 3.5 8 3.5S13 5 14.5 8c-1.5 3-3.8 4.5-6.5 4.5S3 11 1.5 8z\
+                 M8 6.1a1.9 1.9 0 1 1 0 3.8 1.9 1.9 0 0 1 0-3.8z"
+            }
             Self::More => {
                 "M2.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0M7.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0\
                  M12.5 8a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0"

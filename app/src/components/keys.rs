@@ -1,7 +1,7 @@
 //! The keyboard: `/` search, `j` `k` move, `g` and a letter go, `p` pause, `?` tells.
 
 use super::selection::toggle_focused;
-use crate::live::Live;
+use crate::{links, live::Live};
 use leptos::{ev, html, prelude::*};
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
@@ -11,7 +11,7 @@ use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
 const CHORD_MILLISECONDS: f64 = 1_500.0;
 
 /// What can be pressed: keys, and what they do.
-const HELP: [(&[&str], &str); 13] = [
+const HELP: [(&[&str], &str); 15] = [
     (&["/"], "Search tasks"),
     (&["j"], "Next row"),
     (&["k"], "Row before"),
@@ -23,6 +23,8 @@ const HELP: [(&[&str], &str); 13] = [
     (&["g", "t"], "Go to Tasks"),
     (&["g", "w"], "Go to Workers"),
     (&["g", "q"], "Go to Queues"),
+    (&["g", "s"], "Go to Schedule"),
+    (&["g", "a"], "Go to Audit"),
     (&["p"], "Pause, go on"),
     (&["?"], "This list"),
 ];
@@ -88,6 +90,8 @@ impl Keys {
                 "t" => "/tasks",
                 "w" => "/workers",
                 "q" => "/broker",
+                "s" => links::SCHEDULE,
+                "a" => links::AUDIT,
                 _ => return,
             };
             event.prevent_default();
@@ -141,9 +145,15 @@ fn is_typing(event: &KeyboardEvent) -> bool {
     })
 }
 
-/// Moves the focus among the links that carry `data-row`, in the page's order.
+/// Moves the focus among the links and buttons that carry `data-row`, in the
+/// page's order; among those of an open drawer if there is one.
 fn move_focus(step: i32) {
-    let Ok(found) = document().query_selector_all("main [data-row]") else {
+    let has_drawer = document().query_selector(".drawer [data-row]");
+    let rows = match has_drawer {
+        Ok(Some(_)) => ".drawer [data-row]",
+        _ => "main [data-row]",
+    };
+    let Ok(found) = document().query_selector_all(rows) else {
         return;
     };
     let rows: Vec<HtmlElement> = (0..found.length())

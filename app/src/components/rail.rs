@@ -6,9 +6,10 @@ use crate::{
         keys::Keys,
     },
     format::thousands,
+    links,
     live::Live,
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::hooks::use_location;
 
 /// The rail.
@@ -57,6 +58,10 @@ pub fn Rail() -> impl IntoView {
                     roots=&["broker", "queues"]
                     count=queued
                 />
+                {EXTRA
+                    .map(|extra| view! { <ExtraItem extra class="rail-extra" /> })
+                    .collect_view()}
+                <MoreItem />
             </ul>
             <div class="rail-foot">
                 <button class="rail-keys with-script" type="button" on:click=move |_| keys.open()>
@@ -68,6 +73,83 @@ pub fn Rail() -> impl IntoView {
         </nav>
     }
     .into_any()
+}
+
+/// A screen that small screens keep behind "More".
+#[derive(Clone, Copy)]
+struct Extra {
+    glyph: Glyph,
+    label: &'static str,
+    href: &'static str,
+    roots: &'static [&'static str],
+}
+
+const EXTRA: [Extra; 2] = [
+    Extra {
+        glyph: Glyph::Clock,
+        label: "Schedule",
+        href: links::SCHEDULE,
+        roots: &["schedule"],
+    },
+    Extra {
+        glyph: Glyph::Audit,
+        label: "Audit",
+        href: links::AUDIT,
+        roots: &["audit"],
+    },
+];
+
+#[component]
+fn ExtraItem(extra: Extra, #[prop(optional)] class: &'static str) -> impl IntoView {
+    let none = Signal::derive(|| None);
+    let Extra {
+        glyph,
+        label,
+        href,
+        roots,
+    } = extra;
+    view! { <Item glyph label href roots count=none class /> }
+}
+
+/// What does not fit into the bar of small screens. Folding is the browser's own.
+#[component]
+fn MoreItem() -> impl IntoView {
+    let location = use_location();
+    let is_current = Memo::new(move |_| {
+        let path = location.pathname.get();
+        EXTRA.iter().any(|extra| is_root(extra.roots, &path))
+    });
+    let fold: NodeRef<html::Details> = NodeRef::new();
+    Effect::new(move || {
+        // Whoever arrived somewhere is done with it.
+        location.pathname.track();
+        if let Some(fold) = fold.get_untracked() {
+            fold.set_open(false);
+        }
+    });
+    view! {
+        <li class="rail-more">
+            <details node_ref=fold>
+                <summary
+                    class="rail-item"
+                    aria-current=move || is_current.get().then_some("true")
+                >
+                    <Icon glyph=Glyph::More />
+                    <span class="rail-label">"More"</span>
+                </summary>
+                <ul class="float rail-sheet">
+                    {EXTRA.map(|extra| view! { <ExtraItem extra /> }).collect_view()}
+                </ul>
+            </details>
+        </li>
+    }
+    .into_any()
+}
+
+/// Tells whether a path begins with one of these segments.
+fn is_root(roots: &[&str], path: &str) -> bool {
+    let root = path.trim_start_matches('/').split('/').next();
+    roots.contains(&root.unwrap_or_default())
 }
 
 #[component]
@@ -82,15 +164,14 @@ fn Item(
     /// Whether the figure means trouble.
     #[prop(optional)]
     is_warning: bool,
+    /// The class of the list item.
+    #[prop(optional)]
+    class: &'static str,
 ) -> impl IntoView {
     let location = use_location();
-    let is_current = Memo::new(move |_| {
-        let path = location.pathname.get();
-        let root = path.trim_start_matches('/').split('/').next();
-        roots.contains(&root.unwrap_or_default())
-    });
+    let is_current = Memo::new(move |_| is_root(roots, &location.pathname.get()));
     view! {
-        <li>
+        <li class=class>
             <a
                 class="rail-item"
                 href=href

@@ -18,6 +18,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use model::{Gap, Pulse, TaskQuery, Topic};
 
+/// Gaps that a frame carries at most (`Pulse::gaps`).
+const SHOWN: usize = 20;
+
 /// The page of gaps. What it shows comes with every page's frame.
 #[component]
 pub fn GapsPage() -> impl IntoView {
@@ -38,8 +41,13 @@ pub fn GapsPage() -> impl IntoView {
     let caption = move || {
         gaps.with(|gaps| match gaps.len() {
             0 => "none since the start".to_owned(),
-            1 => "1 gap".to_owned(),
-            shown => format!("the newest {shown} gaps, newest first"),
+            1 => "1 gap since the start".to_owned(),
+            // As many as a frame carries: there may be more.
+            shown if shown >= SHOWN => format!("the newest {shown}, newest first"),
+            shown => format!(
+                "{} since the start, newest first",
+                count(shown as u64, "gap")
+            ),
         })
     };
     view! {
