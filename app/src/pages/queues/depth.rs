@@ -1,9 +1,11 @@
 //! The depth of one queue over the last hour.
 
+use super::address::Address;
 use crate::{
     components::{
         card::Card,
         chart::{Line, LineChart, whole},
+        icon::{Glyph, Icon},
     },
     links,
     live::Live,
@@ -16,6 +18,8 @@ use model::{QueueList, QueueName, Timestamp};
 pub(super) fn DepthCard(
     /// What the page shows.
     list: Signal<QueueList>,
+    /// What the address says.
+    address: Memo<Address>,
     /// The queue.
     chosen: Memo<Option<QueueName>>,
 ) -> impl IntoView {
@@ -42,8 +46,16 @@ pub(super) fn DepthCard(
             .map(|name| name.to_string())
             .unwrap_or_default()
     });
+    let look = move || {
+        let name = chosen.get()?;
+        Some(address.with(|address| address.looking_at(&name, 0).href()))
+    };
     let link = move || {
         view! {
+            <a class="button with-script" href=look data-noscroll="">
+                <Icon glyph=Glyph::Look />
+                "Peek"
+            </a>
             <a href=move || {
                 chosen.get().map(|name| links::tasks_of_queue(&name))
             }>"Tasks sent to it"</a>

@@ -1,6 +1,10 @@
 //! All queues: is work piling up? And the Redis they live in.
 
+mod acts;
+mod address;
 mod depth;
+mod health;
+mod peek;
 mod redis;
 mod table;
 
@@ -13,11 +17,15 @@ use crate::{
     format,
     live::picture,
 };
+use acts::{MoveDialog, PurgeDialog, QueueActs};
+use address::Address;
 use depth::DepthCard;
+use health::{LeftoverCard, PurgedCard};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{QueueList, QueueName, Topic, View};
+use peek::PeekDrawer;
 use redis::RedisCard;
 use table::QueueTable;
 
@@ -49,12 +57,15 @@ pub fn QueuesPage() -> impl IntoView {
 
 fn content(list: Signal<QueueList>) -> impl IntoView {
     let query = use_query_map();
+    QueueActs::provide();
+    let address =
+        Memo::new(move |_| query.with(|query| Address::from_query(|key| query.get_str(key))));
     let polled = Memo::new(move |_| list.with(|list| list.polled));
     let is_empty = Memo::new(move |_| list.with(|list| list.rows.is_empty()));
     let steps = Memo::new(move |_| list.with(steps));
     let chosen = Memo::new(move |_| {
-        let wanted = query.with(|query| query.get("queue"));
-        list.with(|list| chosen(list, wanted.as_deref()))
+        let wanted = address.with(|address| address.queue.clone());
+        list.with(|list| chosen(list, wanted.as_ref()))
     });
     let has_redis = Memo::new(move |_| list.with(|list| list.redis.is_some()));
     view! {
@@ -68,13 +79,18 @@ fn content(list: Signal<QueueList>) -> impl IntoView {
                 }
             }
         >
-            <QueueTable list chosen />
+            <PurgedCard list />
+            <QueueTable list address chosen />
             <PriorityLegend steps />
-            <DepthCard list chosen />
+            <DepthCard list address chosen />
         </Show>
         <Show when=move || has_redis.get()>
             <RedisCard list />
         </Show>
+        <LeftoverCard list />
+        <PeekDrawer list address chosen />
+        <PurgeDialog />
+        <MoveDialog list />
     }
     .into_any()
 }
@@ -123,11 +139,8 @@ fn steps(list: &QueueList) -> Vec<u8> {
 }
 
 /// The queue whose depth is drawn: the one in the address, else the fullest.
-fn chosen(list: &QueueList, wanted: Option<&str>) -> Option<QueueName> {
-    let named = list
-        .rows
-        .iter()
-        .find(|queue| Some(queue.name.as_str()) == wanted);
+fn chosen(list: &QueueList, wanted: Option<&QueueName>) -> Option<QueueName> {
+    let named = list.rows.iter().find(|queue| Some(&queue.name) == wanted);
     // The first of equals, so that nothing jumps while all are empty.
     let fullest = || list.rows.iter().rev().max_by_key(|queue| queue.ready);
     named.or_else(fullest).map(|queue| queue.name.clone())
@@ -175,8 +188,8 @@ pub(super) mod tests {
     fn the_fullest_queue_is_drawn_unless_the_address_names_one() {
         let full = list(vec![queue("a", 1), queue("b", 9)]);
         assert_eq!(chosen(&full, None), Some("b".into()));
-        assert_eq!(chosen(&full, Some("a")), Some("a".into()));
-        assert_eq!(chosen(&full, Some("gone")), Some("b".into()));
+        assert_eq!(chosen(&full, Some(&"a".into())), Some("a".into()));
+        assert_eq!(chosen(&full, Some(&"gone".into())), Some("b".into()));
         let empty = list(vec![queue("a", 0), queue("b", 0)]);
         assert_eq!(chosen(&empty, None), Some("a".into()));
         assert_eq!(chosen(&list(Vec::new()), None), None);

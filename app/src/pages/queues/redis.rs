@@ -1,9 +1,11 @@
 //! The Redis that the queues live in.
 
+use super::health::OverdueNote;
 use crate::{
     components::{
         card::{Card, Tag},
         facts::{Fact, Facts},
+        icon::{Glyph, Icon},
     },
     format,
     live::Live,
@@ -22,7 +24,9 @@ pub(super) fn RedisCard(
 ) -> impl IntoView {
     let live = Live::of_page();
     let redis = Memo::new(move |_| list.with(|list| list.redis.clone()).unwrap_or_default());
-    let may_evict = Memo::new(move |_| redis.with(may_evict));
+    let health = Memo::new(move |_| list.with(|list| list.health.clone()));
+    let eviction = Memo::new(move |_| redis.with(Eviction::of));
+    let is_trouble = move || matches!(eviction.get(), Eviction::Messages | Eviction::Results);
     let caption = Signal::derive(move || {
         let version = redis.with(|redis| redis.version.clone());
         let url = live
@@ -36,9 +40,15 @@ pub(super) fn RedisCard(
     });
     let warning = move || {
         view! {
-            <Show when=move || may_evict.get()>
-                <Tag kind="warn">"may evict messages"</Tag>
-            </Show>
+            {move || match eviction.get() {
+                Eviction::Messages => {
+                    Some(view! { <Tag kind="warn">"may evict messages"</Tag> }.into_any())
+                }
+                Eviction::Results => {
+                    Some(view! { <Tag kind="warn">"may evict results"</Tag> }.into_any())
+                }
+                Eviction::Idle | Eviction::Nothing => None,
+            }}
         }
     };
     let used = move || format::bytes(redis.with(|redis| redis.used_memory_bytes));
@@ -53,7 +63,7 @@ pub(super) fn RedisCard(
             ""
         }
     };
-    let policy_class = move || if may_evict.get() { "tone-warn" } else { "" };
+    let policy_class = move || if is_trouble() { "tone-warn" } else { "" };
     view! {
         <Card title="Redis" caption=caption actions=Box::new(move || warning().into_any())>
             <Facts>
@@ -80,20 +90,58 @@ pub(super) fn RedisCard(
                     {move || redis.with(|redis| redis.version.clone())}
                 </Fact>
             </Facts>
-            <Show when=move || may_evict.get()>
-                <p class="card-note">
-                    "When memory is full Redis drops queued tasks without telling anyone. Set "
-                    <code>"maxmemory-policy noeviction"</code> "."
-                </p>
-            </Show>
+            {move || {
+                let words = match eviction.get() {
+                    Eviction::Messages => {
+                        "When memory is full Redis drops queued tasks without telling anyone. Set "
+                    }
+                    Eviction::Results => {
+                        "When memory is full Redis drops keys that expire, such as stored results. Set "
+                    }
+                    Eviction::Idle => {
+                        "Redis has no memory limit, so this policy drops nothing now. Before a limit is set, set "
+                    }
+                    Eviction::Nothing => return None,
+                };
+                Some(
+                    view! {
+                        <p class="card-note redis-note">
+                            <span class:is-trouble=is_trouble>
+                                <Icon glyph=Glyph::Warning />
+                            </span>
+                            <span>{words} <code>"maxmemory-policy noeviction"</code> "."</span>
+                        </p>
+                    },
+                )
+            }}
+            <OverdueNote health />
         </Card>
     }
     .into_any()
 }
 
-/// Redis evicts only up to a limit, and never under `noeviction`.
-fn may_evict(redis: &RedisInfo) -> bool {
-    redis.max_memory_bytes > 0 && !matches!(redis.eviction_policy.as_str(), "" | "noeviction")
+/// What Redis drops when its memory is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Eviction {
+    /// Any key, queues among them.
+    Messages,
+    /// Only keys with a time to live: a queue has none.
+    Results,
+    /// There is no limit that could be reached, but a policy other than `noeviction`.
+    Idle,
+    /// Nothing, or it is not known.
+    Nothing,
+}
+
+impl Eviction {
+    fn of(redis: &RedisInfo) -> Self {
+        match redis.eviction_policy.as_str() {
+            "" | "noeviction" => Self::Nothing,
+            _ if redis.max_memory_bytes == 0 => Self::Idle,
+            policy if policy.starts_with("volatile-") => Self::Results,
+            _ => Self::Messages,
+        }
+    }
 }
 
 fn is_nearly_full(redis: &RedisInfo) -> bool {
@@ -112,10 +160,11 @@ mod tests {
             max_memory_bytes,
             ..RedisInfo::default()
         };
-        assert!(may_evict(&redis("allkeys-lru", 1)));
-        assert!(may_evict(&redis("volatile-lru", 1)));
-        assert!(!may_evict(&redis("allkeys-lru", 0)));
-        assert!(!may_evict(&redis("noeviction", 1)));
-        assert!(!may_evict(&redis("", 1)));
+        let of = |policy, limit| Eviction::of(&redis(policy, limit));
+        assert_eq!(of("allkeys-lru", 1), Eviction::Messages);
+        assert_eq!(of("volatile-lru", 1), Eviction::Results);
+        assert_eq!(of("allkeys-lru", 0), Eviction::Idle);
+        assert_eq!(of("noeviction", 1), Eviction::Nothing);
+        assert_eq!(of("", 1), Eviction::Nothing);
     }
 }

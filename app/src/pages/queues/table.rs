@@ -1,128 +1,40 @@
 //! The table of queues.
 
+use super::{
+    acts::QueueMenu,
+    address::{Address, QueueSort},
+};
 use crate::{
     components::{
+        card::Tag,
         data_table::SortHead,
         empty::{StaleRow, stale},
         priority_bar::PriorityBar,
         sparkline::{Sparkline, Tone},
     },
-    format, links,
-    live::Rows,
+    format,
+    live::{Live, Rows},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
-use model::{Keyed, QueueList, QueueName, QueueSummary};
+use model::{QueueList, QueueName, QueueSummary};
 
 /// Polls of an hour.
 const POLLS: usize = 360;
 /// Polls that tell what is usual: those of ten minutes.
 const FEWEST_POLLS: usize = 60;
 
-/// What to sort by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum QueueSort {
-    Name,
-    Ready,
-    Workers,
-    Sent,
-}
-
-impl QueueSort {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Name, "name"),
-        (Self::Ready, "ready"),
-        (Self::Workers, "workers"),
-        (Self::Sent, "sent"),
-    ];
-
-    fn name(self) -> &'static str {
-        let known = Self::ALL.into_iter().find(|(sort, _)| *sort == self);
-        known.map_or("ready", |(_, name)| name)
-    }
-}
-
-/// The order of the table; the fullest queue is first unless asked otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Order {
-    sort: QueueSort,
-    is_descending: bool,
-}
-
-impl Order {
-    const DEFAULT: Self = Self {
-        sort: QueueSort::Ready,
-        is_descending: true,
-    };
-
-    fn from_query(text: Option<&str>) -> Self {
-        let text = text.unwrap_or_default();
-        let (name, is_descending) = match text.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (text, false),
-        };
-        let known = QueueSort::ALL.into_iter().find(|(_, known)| *known == name);
-        known.map_or(Self::DEFAULT, |(sort, _)| Self {
-            sort,
-            is_descending,
-        })
-    }
-
-    fn clicked(self, sort: QueueSort) -> Self {
-        Self {
-            sort,
-            is_descending: if self.sort == sort {
-                !self.is_descending
-            } else {
-                sort != QueueSort::Name
-            },
-        }
-    }
-
-    fn href(self) -> String {
-        let sign = if self.is_descending { "-" } else { "" };
-        let query = if self == Self::DEFAULT {
-            String::new()
-        } else {
-            format!("sort={sign}{}", self.sort.name())
-        };
-        links::with_query("/broker", &query)
-    }
-
-    fn arrange(self, queues: &[QueueSummary]) -> Vec<QueueName> {
-        let mut shown: Vec<&QueueSummary> = queues.iter().collect();
-        shown.sort_by(|a, b| {
-            let order = match self.sort {
-                QueueSort::Name => a.name.cmp(&b.name),
-                QueueSort::Ready => a.ready.cmp(&b.ready),
-                QueueSort::Workers => a.consumers.len().cmp(&b.consumers.len()),
-                QueueSort::Sent => {
-                    let sent = |queue: &QueueSummary| queue.sent_per_second.unwrap_or(-1.0);
-                    sent(a).total_cmp(&sent(b))
-                }
-            };
-            let order = if self.is_descending {
-                order.reverse()
-            } else {
-                order
-            };
-            order.then_with(|| a.name.cmp(&b.name))
-        });
-        shown.into_iter().map(Keyed::key).collect()
-    }
-}
-
 /// The table.
 #[component]
 pub(super) fn QueueTable(
     /// What the page shows.
     list: Signal<QueueList>,
+    /// What the address says.
+    address: Memo<Address>,
     /// The queue whose depth is drawn below.
     chosen: Memo<Option<QueueName>>,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let order = Memo::new(move |_| query.with(|query| Order::from_query(query.get_str("sort"))));
     let rows = list.with_untracked(|list| Rows::new(&list.rows));
+    let order = Memo::new(move |_| address.with(|address| address.order));
     let arrange = move || list.with(|list| order.get().arrange(&list.rows));
     let shown = RwSignal::new(untrack(arrange));
     Effect::new(move || {
@@ -139,7 +51,7 @@ pub(super) fn QueueTable(
             let order = order.get();
             (order.sort == sort).then_some(order.is_descending)
         });
-        let href = Signal::derive(move || order.get().clicked(sort).href());
+        let href = Signal::derive(move || address.with(|address| address.sorted_by(sort).href()));
         view! { <SortHead label class sorted href /> }.into_any()
     };
     view! {
@@ -152,9 +64,15 @@ pub(super) fn QueueTable(
                         {head("Queue", "col-queue", QueueSort::Name)}
                         {head("Ready", "is-number col-ready", QueueSort::Ready)}
                         <th scope="col" class="col-steps">"By priority"</th>
+                        {head("Unacked", "is-number col-unacked", QueueSort::Unacked)}
                         {head("Workers", "is-number col-workers", QueueSort::Workers)}
-                        {head("Sent/s", "is-number col-sent", QueueSort::Sent)}
+                        {head("Oldest", "is-number col-oldest", QueueSort::Oldest)}
+                        {head("In/s", "is-number col-sent", QueueSort::Sent)}
+                        {head("Out/s", "is-number col-taken", QueueSort::Taken)}
                         <th scope="col" class="col-depth">"Depth, 1 h"</th>
+                        <th scope="col" class="col-menu with-script">
+                            <span class="visually-hidden">"Acts"</span>
+                        </th>
                     </tr>
                 </thead>
                 <tbody>
@@ -162,7 +80,7 @@ pub(super) fn QueueTable(
                         each=move || shown.get()
                         key=Clone::clone
                         children=move |key| {
-                            rows.get(&key).map(|queue| view! { <QueueRow queue order chosen /> })
+                            rows.get(&key).map(|queue| view! { <QueueRow queue address chosen /> })
                         }
                     />
                 </tbody>
@@ -172,17 +90,24 @@ pub(super) fn QueueTable(
     .into_any()
 }
 
+/// A number of a cell that may not be known.
+fn or_unknown(known: Option<String>) -> AnyView {
+    match known {
+        Some(text) => text.into_any(),
+        None => view! { <span class="quiet">"unknown"</span> }.into_any(),
+    }
+}
+
 #[component]
 fn QueueRow(
     queue: ArcRwSignal<QueueSummary>,
-    order: Memo<Order>,
+    address: Memo<Address>,
     chosen: Memo<Option<QueueName>>,
 ) -> impl IntoView {
     let queue = RwSignal::from(queue);
     let name = queue.with_untracked(|queue| queue.name.clone());
     let ready = Memo::new(move |_| queue.with(|queue| queue.ready));
     let steps = Memo::new(move |_| queue.with(|queue| queue.steps.clone()));
-    let consumers = Memo::new(move |_| queue.with(|queue| queue.consumers.clone()));
     let depth = Memo::new(move |_| {
         queue.with(|queue| {
             queue
@@ -193,50 +118,38 @@ fn QueueRow(
         })
     });
     let tone = Memo::new(move |_| queue.with(tone));
-    let sent = move || {
-        let rate = queue.with(|queue| queue.sent_per_second);
-        rate.map_or_else(|| "unknown".to_owned(), format::rate_value)
+    let unacked = Memo::new(move |_| queue.with(|queue| queue.unacked));
+    let rate = move |read: fn(&QueueSummary) -> Option<f64>| {
+        let rate = Memo::new(move |_| queue.with(read).map(format::rate_value));
+        move || or_unknown(rate.get())
     };
-    let is_sent_known = move || queue.with(|queue| queue.sent_per_second.is_some());
-    let are_known = Memo::new(move |_| queue.with(|queue| queue.are_consumers_known));
-    let workers = move || {
-        consumers.with(|consumers| match consumers.len() {
-            0 if are_known.get() => "none".to_owned(),
-            0 => "unknown".to_owned(),
-            count => format::thousands(count as u64),
-        })
-    };
-    let workers_class = move || match (consumers.with(Vec::is_empty), ready.get()) {
-        (true, 1..) if are_known.get() => "is-number col-workers tone-bad",
-        (true, _) => "is-number col-workers quiet",
-        (false, _) => "is-number col-workers",
-    };
-    let workers_title = move || {
-        consumers.with(|consumers| {
-            let names: Vec<&str> = consumers.iter().map(|name| name.as_str()).collect();
-            names.join(", ")
-        })
-    };
+    let is_paused = Memo::new(move |_| queue.with(|queue| !queue.paused.is_empty()));
     let is_chosen = Memo::new({
         let name = name.clone();
         move |_| chosen.with(|chosen| chosen.as_ref() == Some(&name))
     });
     let href = {
         let name = name.clone();
-        move || choose(order.get(), &name)
+        move || address.with(|address| address.with_queue(&name).href())
     };
     view! {
         <tr class:is-current=move || is_chosen.get()>
             <th scope="row" class="col-queue">
-                <a
-                    href=href
-                    data-row=""
-                    data-noscroll=""
-                    aria-current=move || is_chosen.get().then_some("true")
-                    title=name.to_string()
-                >
-                    {name.to_string()}
-                </a>
+                <span class="name-and-tags">
+                    <a
+                        class="cut-name"
+                        href=href
+                        data-row=""
+                        data-noscroll=""
+                        aria-current=move || is_chosen.get().then_some("true")
+                        title=name.to_string()
+                    >
+                        {name.to_string()}
+                    </a>
+                    <Show when=move || is_paused.get()>
+                        <PausedTag queue />
+                    </Show>
+                </span>
             </th>
             <td class=move || {
                 let zero = if ready.get() == 0 { "quiet" } else { "" };
@@ -245,12 +158,13 @@ fn QueueRow(
             <td class="col-steps">
                 <PriorityBar steps />
             </td>
-            <td class=workers_class title=workers_title>
-                {workers}
+            <td class="is-number col-unacked" class:is-zero=move || unacked.get() == Some(0)>
+                {move || or_unknown(unacked.get().map(format::thousands))}
             </td>
-            <td class="is-number col-sent" class:quiet=move || !is_sent_known()>
-                {sent}
-            </td>
+            <Workers queue />
+            <Oldest queue tone />
+            <td class="is-number col-sent">{rate(|queue| queue.sent_per_second)}</td>
+            <td class="is-number col-taken">{rate(|queue| queue.taken_per_second)}</td>
             <td class="col-depth">
                 <Sparkline
                     values=depth
@@ -259,20 +173,116 @@ fn QueueRow(
                     tone=tone
                 />
             </td>
+            <td class="col-menu with-script">
+                <QueueMenu queue address />
+            </td>
         </tr>
     }
     .into_any()
 }
 
-/// The address of the page with the depth of `queue` drawn.
-fn choose(order: Order, queue: &QueueName) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("queue", queue.as_str());
-    let query = query.finish();
-    match order.href().split_once('?') {
-        Some((_, sort)) => format!("/broker?{sort}&{query}"),
-        None => links::with_query("/broker", &query),
+#[component]
+fn PausedTag(queue: RwSignal<QueueSummary>) -> impl IntoView {
+    let title = move || {
+        queue.with(|queue| {
+            let names: Vec<&str> = queue.paused.iter().map(|name| name.as_str()).collect();
+            format!("Told here to stop consuming it: {}", names.join(", "))
+        })
+    };
+    view! {
+        <span class="paused-tag" title=title>
+            <Tag kind="warn">"paused"</Tag>
+        </span>
     }
+    .into_any()
+}
+
+/// How many workers consume it, and who.
+#[component]
+fn Workers(queue: RwSignal<QueueSummary>) -> impl IntoView {
+    let words = Memo::new(move |_| {
+        queue.with(|queue| match queue.consumers.len() {
+            0 if queue.are_consumers_known => "none".to_owned(),
+            0 => "unknown".to_owned(),
+            count => format::thousands(count as u64),
+        })
+    });
+    let class = Memo::new(move |_| {
+        queue.with(|queue| {
+            let is_none = queue.consumers.is_empty();
+            // Nobody takes what waits, and nobody wanted it so.
+            let is_abandoned = is_none && queue.are_consumers_known && queue.paused.is_empty();
+            match (is_none, queue.ready) {
+                (true, 1..) if is_abandoned => "is-number col-workers tone-bad",
+                (true, _) => "is-number col-workers quiet",
+                (false, _) => "is-number col-workers",
+            }
+        })
+    });
+    let title = move || {
+        queue.with(|queue| {
+            let names: Vec<&str> = queue.consumers.iter().map(|name| name.as_str()).collect();
+            names.join(", ")
+        })
+    };
+    view! {
+        <td class=class title=title>
+            {words}
+        </td>
+    }
+    .into_any()
+}
+
+/// How long the message waits that is next to run.
+#[component]
+fn Oldest(queue: RwSignal<QueueSummary>, tone: Memo<Tone>) -> impl IntoView {
+    let live = Live::of_page();
+    let since = Memo::new(move |_| queue.with(|queue| queue.oldest_since));
+    let is_exact = Memo::new(move |_| queue.with(|queue| queue.is_oldest_exact));
+    let is_empty = Memo::new(move |_| queue.with(|queue| queue.ready == 0));
+    let is_abandoned = Memo::new(move |_| {
+        queue.with(|queue| queue.are_consumers_known && queue.consumers.is_empty())
+    });
+    let age = Memo::new(move |_| {
+        let since = since.get()?;
+        // While the broker is silent nobody knows whether it still waits.
+        let age = live.now.get().seconds_since(since);
+        live.is_broker_up().then(|| format::whole_seconds(age))
+    });
+    let class = move || {
+        let is_trouble = tone.get() != Tone::Quiet || is_abandoned.get();
+        match (is_empty.get(), is_trouble) {
+            (false, true) => "is-number col-oldest is-long",
+            _ => "is-number col-oldest",
+        }
+    };
+    let title = move || {
+        (!is_empty.get() && since.get().is_some()).then(|| {
+            if is_exact.get() {
+                "The message that is next to run was sent so long ago"
+            } else {
+                "The message that is next to run waits at least so long: its time of sending is not known, only when it was first seen"
+            }
+        })
+    };
+    view! {
+        <td class=class title=title>
+            {move || match (is_empty.get(), age.get()) {
+                (true, _) => view! { <span class="quiet">"empty"</span> }.into_any(),
+                (false, None) => view! { <span class="quiet">"unknown"</span> }.into_any(),
+                (false, Some(age)) if is_exact.get() => age.into_any(),
+                (false, Some(age)) => {
+                    view! {
+                        <span aria-hidden="true">"≥ "</span>
+                        <span class="visually-hidden">"at least "</span>
+                        {age}
+                    }
+                        .into_any()
+                }
+            }}
+        </td>
+    }
+    .into_any()
 }
 
 /// A queue is to be watched if it holds more than twice what is usual in the
@@ -297,37 +307,6 @@ fn tone(queue: &QueueSummary) -> Tone {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::queue, *};
-
-    #[test]
-    fn the_fullest_queue_is_first_and_the_order_is_in_the_address() {
-        let queues = [queue("a", 1), queue("b", 9), queue("c", 9)];
-        let names = |text| {
-            let keys = Order::from_query(text).arrange(&queues);
-            keys.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(names(None), ["b", "c", "a"]);
-        assert_eq!(names(Some("name")), ["a", "b", "c"]);
-        assert_eq!(names(Some("odd")), ["b", "c", "a"]);
-        assert_eq!(
-            Order::DEFAULT.clicked(QueueSort::Name).href(),
-            "/broker?sort=name"
-        );
-        assert_eq!(
-            Order::DEFAULT.clicked(QueueSort::Ready).href(),
-            "/broker?sort=ready"
-        );
-        assert_eq!(Order::DEFAULT.href(), "/broker");
-    }
-
-    #[test]
-    fn choosing_a_queue_keeps_the_order() {
-        let order = Order::from_query(Some("-name"));
-        assert_eq!(
-            choose(order, &"a&b".into()),
-            "/broker?sort=-name&queue=a%26b"
-        );
-        assert_eq!(choose(Order::DEFAULT, &"mail".into()), "/broker?queue=mail");
-    }
 
     #[test]
     fn only_a_queue_that_outgrew_its_hour_is_to_be_watched() {
