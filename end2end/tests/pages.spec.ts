@@ -54,6 +54,11 @@ const PAGES: { name: string; path: () => string; status?: number }[] = [
   })),
   { name: "worker-unknown", path: () => "/worker/nobody@nowhere", status: 404 },
   { name: "queues", path: () => "/broker" },
+  { name: "queues-peek", path: () => "/broker?queue=celery&peek=1" },
+  { name: "schedule", path: () => "/schedule" },
+  { name: "audit", path: () => "/audit" },
+  { name: "gaps", path: () => "/gaps" },
+  { name: "undecodable", path: () => "/undecodable" },
   { name: "unknown-path", path: () => "/no/such/page", status: 404 },
 ];
 
