@@ -53,7 +53,7 @@ pub fn Dialog(
             on:close=move |_| on_close.run(())
         >
             <Show when=move || is_open.get()>
-                <header class="dialog-head">
+                <div class="dialog-head">
                     <div>
                         <h2 id=id>{title}</h2>
                         <Show when=move || caption.with(|caption| !caption.is_empty())>
@@ -68,7 +68,7 @@ pub fn Dialog(
                     >
                         <Icon glyph=Glyph::Close />
                     </button>
-                </header>
+                </div>
                 {children()}
             </Show>
         </dialog>

@@ -174,7 +174,7 @@ fn Body(question: Question) -> impl IntoView {
                     })}
                 <DialogError error=act.error />
             </div>
-            <footer class="dialog-foot">
+            <div class="dialog-foot">
                 <span class="dialog-note">"Recorded in the audit log"</span>
                 <button
                     class="button"
@@ -192,7 +192,7 @@ fn Body(question: Question) -> impl IntoView {
                     {move || act.is_busy().then(|| view! { <span class="spinner"></span> })}
                     {act_words}
                 </button>
-            </footer>
+            </div>
         </form>
     }
     .into_any()

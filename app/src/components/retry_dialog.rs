@@ -78,7 +78,7 @@ fn NoPlan(error: WireError) -> impl IntoView {
         <div class="dialog-body">
             <DialogError error=Some(error) />
         </div>
-        <footer class="dialog-foot">
+        <div class="dialog-foot">
             <button
                 class="button"
                 type="button"
@@ -87,7 +87,7 @@ fn NoPlan(error: WireError) -> impl IntoView {
             >
                 "Close"
             </button>
-        </footer>
+        </div>
     }
     .into_any()
 }
@@ -172,12 +172,12 @@ fn Plan(task: TaskId, plan: RetryPlan) -> impl IntoView {
                         {plan.with_value(|plan| view! { <SendTo plan=plan.clone() /> })}
                     </div>
                     <div class="retry-what">
-                        <header>
+                        <div class="retry-head">
                             <h3>"What will be sent"</h3>
                             <button class="button is-ghost" type="button" on:click=edit>
                                 "Edit…"
                             </button>
-                        </header>
+                        </div>
                         {move || {
                             if chosen.get().is_none() {
                                 return view! {
@@ -203,7 +203,7 @@ fn Plan(task: TaskId, plan: RetryPlan) -> impl IntoView {
                 </ul>
                 <DialogError error=act.error />
             </div>
-            <footer class="dialog-foot">
+            <div class="dialog-foot">
                 <span class="dialog-note">"Recorded in the audit log"</span>
                 <button class="button" type="button" on:click=move |_| close()>
                     "Cancel"
@@ -222,7 +222,7 @@ fn Plan(task: TaskId, plan: RetryPlan) -> impl IntoView {
                     }}
                     {send}
                 </button>
-            </footer>
+            </div>
         </form>
     }
     .into_any()

@@ -312,7 +312,7 @@ fn Body(form: Form) -> impl IntoView {
                 </div>
                 <DialogError error=act.error />
             </div>
-            <footer class="dialog-foot">
+            <div class="dialog-foot">
                 <span class="dialog-note">"Recorded in the audit log"</span>
                 <button class="button" type="button" on:click=move |_| close()>
                     "Cancel"
@@ -321,7 +321,7 @@ fn Body(form: Form) -> impl IntoView {
                     {move || act.is_busy().then(|| view! { <span class="spinner"></span> })}
                     {send}
                 </button>
-            </footer>
+            </div>
         </form>
     }
     .into_any()
