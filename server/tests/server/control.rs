@@ -4,9 +4,10 @@
 use crate::support::{
     dashboard::{Answer, Dashboard},
     redis::Redis,
-    worker,
+    wait_for, worker,
 };
 use axum::http::{Method, StatusCode};
+use redis::Commands;
 use serde_json::{Value, json};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -421,4 +422,60 @@ async fn without_redis_every_act_is_503_and_says_that_nothing_was_sent() {
     let answer = dashboard.post_json("/api/v1/commands", body).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.json()["error"]["kind"], "unavailable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_are_sent_and_waited_for_as_in_flower() {
+    let redis = Redis::start();
+    let results = format!("--result-backend={}", redis.url());
+    let dashboard = with_worker(&redis, &[&results]).await;
+    let body = r#"{"args": [1, 2], "countdown": 1, "queue": "celery"}"#;
+    for path in [
+        "/api/task/send-task/no.such",
+        "/api/task/async-apply/shop.mail",
+    ] {
+        let answer = dashboard.post_json(path, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+        let sent = answer.json();
+        assert_eq!(sent["state"], "PENDING", "{path}");
+        assert!(sent["task-id"].is_string(), "{path}");
+        assert_eq!(
+            sent.as_object().map(serde_json::Map::len),
+            Some(2),
+            "{path}"
+        );
+    }
+    let answer = dashboard
+        .post_json("/api/task/async-apply/no.such", body)
+        .await;
+    assert_text(
+        &answer,
+        StatusCode::NOT_FOUND,
+        "Unknown task 'no.such'",
+        body,
+    );
+    let mut connection = redis.connection();
+    let waiting: u64 = connection.llen("celery").expect("an LLEN");
+    assert_eq!(waiting, 2, "what was refused was not sent");
+
+    // Whoever runs the third one stores its result.
+    let worker = std::thread::spawn(move || {
+        let message = wait_for("the task", || {
+            let newest: Option<String> = connection.lindex("celery", 0).expect("an LINDEX");
+            let message: Value = serde_json::from_str(&newest?).expect("a message");
+            message["headers"]["eta"].is_null().then_some(message)
+        });
+        let id = message["headers"]["id"].as_str().expect("an id").to_owned();
+        let result = json!({"status": "SUCCESS", "result": 3, "traceback": null,
+            "children": [], "date_done": null, "task_id": id});
+        let key = format!("celery-task-meta-{id}");
+        let _: () = connection.set(key, result.to_string()).expect("a SET");
+        id
+    });
+    let body = r#"{"args": [1, 2], "queue": "celery", "timeout": 20}"#;
+    let answer = dashboard.post_json("/api/task/apply/shop.mail", body).await;
+    let id = worker.join().expect("it ends");
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let expected = json!({"task-id": id, "state": "SUCCESS", "result": 3});
+    assert_eq!(answer.json(), expected);
 }
