@@ -35,6 +35,8 @@ pub struct MonitorConfig {
     /// How long workers hold a message before it is given to another one; as
     /// they tell if absent.
     pub visibility_timeout: Option<Duration>,
+    /// `RedBeat`'s `redbeat_key_prefix`.
+    pub redbeat_prefix: String,
     /// Whether announcements of results are listened to.
     pub result_stream: bool,
     /// The dashboard's version, for the screens.
@@ -63,6 +65,7 @@ impl MonitorConfig {
             purge_offline_workers: None,
             orphan_grace: Duration::from_secs(10),
             visibility_timeout: None,
+            redbeat_prefix: "redbeat:".to_owned(),
             result_stream: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

@@ -5,7 +5,7 @@ use crate::{
     cell::StateReader,
     error::BrokerError,
     intake::Intake,
-    state::{Input, workers::Errands},
+    state::{Input, schedule::ScheduleNews, workers::Errands},
 };
 use model::{ErrorKind, Inspection, TaskId, WireError, WorkerName};
 use parking_lot::Mutex;
@@ -94,6 +94,12 @@ impl Part {
 /// What is asked of a worker when it is first seen: enough for the lists.
 const BRIEF: [Part; 2] = [Part::Stats, Part::ActiveQueues];
 
+/// What is asked of every worker now and then.
+const REGULAR: [&str; 4] = ["stats", "active_queues", "conf", "scheduled"];
+
+/// What is asked of every worker while somebody looks at the schedule.
+const SCHEDULE: [&str; 2] = ["conf", "scheduled"];
+
 /// What is asked when somebody looks at it.
 const FULL: [Part; 8] = [
     Part::Stats,
@@ -147,8 +153,8 @@ impl Inspector {
                     None => return,
                 },
                 _ = ping.tick() => self.ping(None).await,
-                _ = refresh.tick() => self.inspect(&BRIEF, None).await,
-                _ = watched.tick() => self.inspect_watched().await,
+                _ = refresh.tick() => self.inspect(&REGULAR, None).await,
+                _ = watched.tick() => self.look_for_watchers().await,
                 () = self.watched.changed() => self.inspect_watched().await,
             };
             // The event reader says in the log and on the screen that the broker is away.
@@ -205,11 +211,16 @@ impl Inspector {
             .await?;
         let all = answers.replies.len() as u64;
         // celery 5.7's beat answers as `celerybeat@host`, to ping only; it is no worker.
+        let is_beat = |worker: &WorkerName| worker.as_str().starts_with("celerybeat@");
+        if answers.replies.iter().any(|reply| is_beat(&reply.worker)) {
+            let news = Box::new(ScheduleNews::BeatAnswered);
+            self.intake.push_input(Input::OfSchedule(news));
+        }
         let workers: Vec<WorkerName> = answers
             .replies
             .into_iter()
             .map(|reply| reply.worker)
-            .filter(|worker| !worker.as_str().starts_with("celerybeat@"))
+            .filter(|worker| !is_beat(worker))
             .collect();
         if destination.is_none() {
             self.intake.push_input(Input::PingedAll {
@@ -235,6 +246,13 @@ impl Inspector {
             self.inspect(&BRIEF, None).await?;
         }
         Ok(())
+    }
+
+    async fn look_for_watchers(&self) -> Result<(), BrokerError> {
+        if self.watched.take_schedule() {
+            self.inspect(&SCHEDULE, None).await?;
+        }
+        self.inspect_watched().await
     }
 
     async fn inspect_watched(&self) -> Result<(), BrokerError> {

@@ -43,9 +43,9 @@ use inspector::Inspector;
 use intake::Intake;
 use model::{
     BulkCount, BulkId, BulkProgress, BulkTarget, Caller, Command, ErrorKind, Outcome, Pulse,
-    QueryError, QueueList, QueueName, QueuePeek, RetryPlan, SearchError, SearchExpression,
-    TaskDetail, TaskId, TaskName, TaskPage, TaskQuery, Topic, WireError, WorkerDetail, WorkerList,
-    WorkerName,
+    QueryError, QueueList, QueueName, QueuePeek, RetryPlan, Schedule, SearchError,
+    SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery, Topic, WireError,
+    WorkerDetail, WorkerList, WorkerName,
 };
 use parking_lot::Mutex;
 use poller::Poller;
@@ -200,6 +200,7 @@ impl Monitor {
             intake: intake.clone(),
             reader: reader.clone(),
             visibility_timeout: config.visibility_timeout.map(|d| d.as_secs_f64()),
+            redbeat_prefix: config.redbeat_prefix.clone(),
         };
         tracker.spawn(poller.run(cancel.clone()));
         tracker.close();
@@ -330,6 +331,11 @@ impl Monitor {
     /// Returns all queues.
     pub fn queues(&self) -> QueueList {
         self.inner.reader.read().queue_list()
+    }
+
+    /// Returns everything that is to run at a time.
+    pub fn schedule(&self) -> Schedule {
+        self.inner.reader.read().schedule(clock::now())
     }
 
     /// Does what a caller asks for: authorises, writes it to the audit log,

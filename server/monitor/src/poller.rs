@@ -4,13 +4,13 @@ use crate::{
     broker::{
         connect::Target,
         discovery::{self, Discovery},
-        queues, surgery, unacked,
+        queues, redbeat, surgery, unacked,
     },
     cell::StateReader,
     clock,
     error::BrokerError,
     intake::Intake,
-    state::{Input, queues::QueueNews},
+    state::{Input, queues::QueueNews, schedule::ScheduleNews},
 };
 use protocol::Keyspace;
 use redis::aio::MultiplexedConnection;
@@ -38,6 +38,8 @@ pub(crate) struct Poller {
     /// Seconds after which a message that a worker holds is given to another
     /// one; as workers tell if absent.
     pub(crate) visibility_timeout: Option<f64>,
+    /// `redbeat_key_prefix`
+    pub(crate) redbeat_prefix: String,
 }
 
 /// What is kept between two readings.
@@ -49,6 +51,8 @@ struct Kept {
     turns: queues::Turns,
     /// Whether purges of an earlier process were looked for.
     are_purges_known: bool,
+    /// Whether `RedBeat` was ever seen.
+    has_redbeat: bool,
 }
 
 impl Poller {
@@ -108,9 +112,10 @@ impl Poller {
         .await?;
         self.intake.push_input(Input::Queues(Box::new(reading)));
         if is_look_due {
-            self.look(connection, kept).await?;
+            let looked = self.look(connection, kept).await;
             let pause = DISCOVERY_INTERVAL.max(started.elapsed() * DISCOVERY_SHARE);
             kept.next = Some(Instant::now() + pause);
+            looked?;
         }
         self.end_purges(connection).await
     }
@@ -121,13 +126,26 @@ impl Poller {
         connection: &mut MultiplexedConnection,
         kept: &mut Kept,
     ) -> Result<(), BrokerError> {
-        let counts = unacked::count(connection, &self.keyspace, &kept.found.routes).await?;
-        self.tell(QueueNews::Unacked(counts));
-        let (leftovers, are_all) = discovery::weigh(connection, &kept.found.suspects).await?;
-        let is_complete = are_all && kept.found.is_complete;
-        self.tell(QueueNews::Leftovers(leftovers, is_complete));
+        let counts = unacked::count(connection, &self.keyspace, &kept.found.routes).await;
+        if let Some(counts) = allowed(counts)? {
+            self.tell(QueueNews::Unacked(counts));
+        }
+        let weighed = discovery::weigh(connection, &kept.found.suspects).await;
+        if let Some((leftovers, are_all)) = allowed(weighed)? {
+            let is_complete = are_all && kept.found.is_complete;
+            self.tell(QueueNews::Leftovers(leftovers, is_complete));
+        }
+        let redbeat = redbeat::read(connection, &self.redbeat_prefix).await;
+        if let Some((entries, is_locked)) = allowed(redbeat)?
+            && (is_locked || !entries.is_empty() || kept.has_redbeat)
+        {
+            kept.has_redbeat = true;
+            let news = ScheduleNews::RedBeat { entries, is_locked };
+            self.intake.push_input(Input::OfSchedule(Box::new(news)));
+        }
         if !kept.are_purges_known {
-            for purge in discovery::purges(connection, &self.keyspace).await? {
+            let purges = discovery::purges(connection, &self.keyspace).await;
+            for purge in allowed(purges)?.into_iter().flatten() {
                 self.tell(QueueNews::Purged(purge));
             }
             kept.are_purges_known = true;
@@ -160,5 +178,18 @@ impl Poller {
 
     fn tell(&self, news: QueueNews) {
         self.intake.push_input(Input::OfQueues(Box::new(news)));
+    }
+}
+
+/// Passes over what Redis refuses, since a user that may only read some keys
+/// still sees the rest.
+fn allowed<T>(result: Result<T, BrokerError>) -> Result<Option<T>, BrokerError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(BrokerError::Command { operation, source }) if source.code().is_some() => {
+            tracing::debug!(%source, operation, "Redis refused a part of the look");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

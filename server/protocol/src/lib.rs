@@ -17,6 +17,7 @@ pub mod pidbox;
 pub mod render;
 pub mod reroute;
 pub mod result;
+pub mod schedule;
 pub mod url;
 mod verbatim;
 

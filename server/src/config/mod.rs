@@ -151,6 +151,8 @@ impl Config {
         Ok(Self {
             monitor: MonitorConfig {
                 orphan_grace: options.orphan_grace,
+                visibility_timeout: options.visibility_timeout,
+                redbeat_prefix: options.redbeat_prefix,
                 result_stream: match options.result_stream {
                     ResultStream::Auto => result_backend.is_some(),
                     ResultStream::On => true,
@@ -252,6 +254,8 @@ mod tests {
             "--poll-interval=0.5",
             "--purge-offline-workers=60",
             "--orphan-grace=3",
+            "--visibility-timeout=7200",
+            "--redbeat-prefix=rb:",
             "--port=1",
         ])
         .expect("a configuration");
@@ -277,6 +281,8 @@ mod tests {
         assert_eq!(monitor.poll_interval, Duration::from_millis(500));
         assert_eq!(monitor.purge_offline_workers, Some(Duration::from_secs(60)));
         assert_eq!(monitor.orphan_grace, Duration::from_secs(3));
+        assert_eq!(monitor.visibility_timeout, Some(Duration::from_secs(7200)));
+        assert_eq!(monitor.redbeat_prefix, "rb:");
         assert!(monitor.result_stream, "there is a result backend");
         assert_eq!(config.leptos.site_addr.port(), 1);
     }

@@ -143,6 +143,24 @@ pub(super) struct Options {
     )]
     pub(super) priority_steps: Option<Vec<u8>>,
 
+    /// Seconds after which the broker delivers an unacknowledged message again [default: as workers tell, else 3600]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "CELERIAC_VISIBILITY_TIMEOUT",
+        value_parser = parse_seconds
+    )]
+    pub(super) visibility_timeout: Option<Duration>,
+
+    /// RedBeat's redbeat_key_prefix
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "CELERIAC_REDBEAT_PREFIX",
+        default_value = "redbeat:"
+    )]
+    pub(super) redbeat_prefix: String,
+
     /// Celery's event_exchange
     #[arg(
         long,

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod messages;
 pub(crate) mod pidbox;
 pub(crate) mod queues;
+pub(crate) mod redbeat;
 mod resp;
 pub(crate) mod results;
 pub(crate) mod seen;

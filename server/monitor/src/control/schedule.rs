@@ -1,10 +1,36 @@
 //! Running entries of schedules now.
 
-use super::{Control, not_there};
-use model::{Outcome, ScheduleKey, WireError};
+use super::Control;
+use crate::state::{Input, schedule::ScheduleNews};
+use model::{Command, ErrorKind, Outcome, ScheduleKey, TaskDraft, WireError};
 
 impl Control {
-    pub(super) async fn run_entry(&self, _entry: &ScheduleKey) -> Result<Outcome, WireError> {
-        Err(not_there("run_entry"))
+    /// Sends the task of an entry as its scheduler would.
+    pub(super) async fn run_entry(&self, key: &ScheduleKey) -> Result<Outcome, WireError> {
+        let entry = self.parts.reader.read().schedules().entry(key).cloned();
+        let Some(entry) = entry else {
+            return Err(WireError::new(
+                ErrorKind::NotFound,
+                format!("The schedule has no entry {key}"),
+            ));
+        };
+        let task = Box::new(TaskDraft {
+            name: entry.task,
+            args: entry.args,
+            kwargs: entry.kwargs,
+            queue: entry.queue,
+            priority: entry.priority,
+            eta: None,
+            countdown_seconds: None,
+            expires: None,
+            retry_of: None,
+            is_unchecked: false,
+        });
+        let outcome = self.run_send(Command::Send { task }).await?;
+        if let Some(task) = &outcome.task {
+            let news = Box::new(ScheduleNews::RanByHand(task.clone()));
+            self.parts.intake.push_input(Input::OfSchedule(news));
+        }
+        Ok(outcome)
     }
 }

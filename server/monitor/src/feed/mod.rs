@@ -97,7 +97,10 @@ impl Monitor {
             }
             Topic::Queues => self.picture(|s, _| View::Queues(s.queue_list())),
             Topic::Undecodable => self.picture(|s, _| View::Undecodable(s.undecodable())),
-            Topic::Schedule => self.picture(|_, _| View::Schedule(Box::default())),
+            Topic::Schedule => {
+                self.watched().glance_at_schedule();
+                self.picture(|s, now| View::Schedule(Box::new(s.schedule(now))))
+            }
             Topic::Audit => self.picture(|s, _| View::Audit(s.audit_log())),
         })
     }
@@ -120,7 +123,11 @@ impl Monitor {
             Topic::Tasks(_) | Topic::Task(_) => revisions.tasks,
             Topic::Workers | Topic::Worker(_) => revisions.workers,
             Topic::Queues => revisions.queues.max(revisions.workers),
-            Topic::Undecodable | Topic::Schedule => revisions.health,
+            Topic::Schedule => revisions
+                .schedule
+                .max(revisions.tasks)
+                .max(revisions.workers),
+            Topic::Undecodable => revisions.health,
             Topic::Audit => revisions.audit,
         }
     }

@@ -188,7 +188,7 @@ impl Live {
         // Figures over the last minutes change while nothing happens, and so
         // does the list of what was received within the last hour.
         let moves_by_itself = match &topic {
-            Topic::Overview => true,
+            Topic::Overview | Topic::Schedule => true,
             Topic::Tasks(query) => {
                 SearchExpression::parse(&query.search).is_ok_and(|search| search.depends_on_now())
             }

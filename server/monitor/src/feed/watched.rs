@@ -4,7 +4,10 @@ use model::{Topic, WorkerName};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::Notify;
 
@@ -14,6 +17,8 @@ pub(crate) struct Watched {
     workers: Arc<Mutex<HashMap<WorkerName, usize>>>,
     /// Workers that somebody looked at once, without a live view.
     glanced_at: Arc<Mutex<BTreeSet<WorkerName>>>,
+    /// Whether somebody looked at the schedule since it was asked for last.
+    schedule: Arc<AtomicBool>,
     news: Arc<Notify>,
 }
 
@@ -31,6 +36,16 @@ impl Watched {
         if !is_watched && self.glanced_at.lock().insert(worker.clone()) {
             self.news.notify_one();
         }
+    }
+
+    /// Notes that somebody looked at the schedule: a live view does so all the time.
+    pub(super) fn glance_at_schedule(&self) {
+        self.schedule.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells whether somebody looked at the schedule since the last call.
+    pub(crate) fn take_schedule(&self) -> bool {
+        self.schedule.swap(false, Ordering::Relaxed)
     }
 
     /// Returns when somebody began to look at a worker.

@@ -12,6 +12,7 @@ pub(crate) mod queues;
 mod read;
 pub(crate) mod repair;
 pub(crate) mod retries;
+pub(crate) mod schedule;
 pub(crate) mod tasks;
 mod throughput;
 pub(crate) mod workers;
@@ -31,6 +32,7 @@ use protocol::{Decoded, EventKind, EventRef, Scratch, inspect};
 use queues::{QueueNews, Queues, Reading};
 use repair::Surveys;
 use retries::{Retries, Sent};
+use schedule::{ScheduleNews, Schedules};
 use std::collections::BTreeSet;
 pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
 use tasks::{Tasks, repair::Fact};
@@ -114,6 +116,7 @@ pub(crate) struct Revisions {
     pub(crate) tasks: u64,
     pub(crate) workers: u64,
     pub(crate) queues: u64,
+    pub(crate) schedule: u64,
     pub(crate) health: u64,
     pub(crate) audit: u64,
 }
@@ -134,6 +137,8 @@ pub(crate) enum Input {
     Queues(Box<Reading>),
     /// Something else was heard of queues.
     OfQueues(Box<QueueNews>),
+    /// Something was heard of schedules.
+    OfSchedule(Box<ScheduleNews>),
     /// A worker answered a ping.
     Answered(WorkerName),
     /// Everybody was pinged.
@@ -184,6 +189,7 @@ pub(crate) struct State {
     tasks: Tasks,
     workers: Workers,
     queues: Queues,
+    schedule: Schedules,
     throughput: Throughput,
     counters: Counters,
     health: Health,
@@ -212,6 +218,7 @@ impl State {
             tasks: Tasks::new(limits.max_tasks),
             workers: Workers::new(limits.max_workers),
             queues: Queues::default(),
+            schedule: Schedules::default(),
             throughput: Throughput::new(now),
             counters: Counters::default(),
             health: Health::new(now),
@@ -329,6 +336,9 @@ impl State {
             self.revisions.workers = self.revision;
         }
         self.counters.event(worker, kind, outcome.name);
+        if self.schedule.heard(outcome.name, event, now) {
+            self.revisions.schedule = self.revision;
+        }
         if outcome.taken_from != intern::NONE {
             self.queues.taken(outcome.taken_from, now);
         }
@@ -363,6 +373,7 @@ impl State {
         if loss.missed > 0 {
             tracing::warn!(worker = %name, tasks = loss.missed, "started tasks went unseen");
             self.throughput.mark_gap_between(loss.start, loss.end);
+            self.schedule.missed_events();
             self.missed_by_worker
                 .entry(worker)
                 .and_modify(|sum| *sum += loss.missed.unsigned_abs())
@@ -402,6 +413,10 @@ impl State {
                     .read(*reading, |id| tasks.sent(id.as_str()), now);
                 self.revisions.queues = self.revision;
             }
+            Input::OfSchedule(news) => {
+                self.schedule.learn(*news, &mut self.names, now);
+                self.revisions.schedule = self.revision;
+            }
             Input::OfQueues(news) => {
                 self.queues.learn(*news, now);
                 self.revisions.queues = self.revision;
@@ -438,6 +453,11 @@ impl State {
                 self.revisions.audit = self.revision;
             }
             Input::Inspected(worker, answer) => {
+                if let Some(conf) = &answer.conf {
+                    self.schedule
+                        .configured(&worker, conf, &mut self.names, now);
+                    self.revisions.schedule = self.revision;
+                }
                 let worker = self.names.workers.intern(worker.as_str());
                 let totals: Vec<(u32, u64)> = answer
                     .stats
@@ -462,6 +482,7 @@ impl State {
     pub(crate) fn count_dropped(&mut self, messages: u64, now: Timestamp) {
         self.revision += 1;
         self.health.dropped(messages, now);
+        self.schedule.missed_events();
         self.throughput.mark_gap(now);
         self.workers.note_hole();
         self.last_drop = Some(now);
@@ -510,6 +531,18 @@ impl State {
         }
         if self.queues.tick(now) {
             self.revisions.queues = self.revision;
+        }
+        if !self.health.is_up() {
+            self.schedule.missed_events();
+        }
+        let (workers, names) = (&self.workers, &self.names);
+        self.schedule.forget(|worker| {
+            let id = names.workers.find(worker.as_str());
+            id.is_some_and(|id| workers.is_known(id))
+        });
+        let hears = |task| workers.would_tell_of(task);
+        if self.health.is_up() && self.schedule.tick(now, hears) {
+            self.revisions.schedule = self.revision;
         }
         self.last_tick = now;
         errands

@@ -6,15 +6,19 @@ use super::{
     metrics::{Gathered, Labels},
     queues::Queues,
     repair::OpenTask,
+    schedule::Schedules,
     tasks::{self, Census, Samples, Sweep, Waiting},
 };
 use model::{
-    AuditLog, Pulse, QueueList, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage,
-    TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail, WorkerList,
-    WorkerName,
+    AuditLog, EtaTask, Pulse, QueueList, QueueName, Schedule, SearchExpression, TaskDetail, TaskId,
+    TaskName, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
+    WorkerDetail, WorkerList, WorkerName,
 };
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most tasks with an ETA that are shown.
+const MAX_ETA_TASKS: usize = 1_000;
 
 impl State {
     pub(crate) fn pulse(&self, now: Timestamp) -> Pulse {
@@ -173,6 +177,66 @@ impl State {
         let consumers = self.workers.consumers(&self.names);
         let are_known = self.workers.knows_all_queues();
         self.queues.list(&self.names, &consumers, are_known)
+    }
+
+    pub(crate) fn schedules(&self) -> &Schedules {
+        &self.schedule
+    }
+
+    /// Returns everything that is to run at a time.
+    pub(crate) fn schedule(&self, now: Timestamp) -> Schedule {
+        let mut tasks: BTreeMap<TaskId, EtaTask> = BTreeMap::new();
+        self.tasks.for_each_with_eta(|sequence, eta| {
+            let Some(row) = self.tasks.summary(&self.names, sequence) else {
+                return;
+            };
+            tasks.insert(
+                row.id.clone(),
+                EtaTask {
+                    id: row.id,
+                    name: row.name,
+                    eta,
+                    worker: row.worker,
+                    queue: row.queue,
+                    is_revoked: row.is_revoked,
+                    retries: row.retries,
+                },
+            );
+        });
+        for (worker, held) in self.workers.scheduled(&self.names) {
+            let id = held.task.id.as_str();
+            // What events tell of it is newer than the answer.
+            let (Some(eta), None) = (held.eta, self.tasks.find(id)) else {
+                continue;
+            };
+            let queue = held
+                .task
+                .routing_key
+                .filter(|_| held.task.exchange.as_deref() == Some(""));
+            tasks.insert(
+                held.task.id.clone(),
+                EtaTask {
+                    id: held.task.id,
+                    name: held.task.name.or(held.task.task_type),
+                    eta,
+                    worker: Some(worker),
+                    queue: queue.map(QueueName::from),
+                    is_revoked: false,
+                    retries: 0,
+                },
+            );
+        }
+        let tasks_total = tasks.len() as u64;
+        let mut tasks: Vec<EtaTask> = tasks.into_values().collect();
+        tasks.sort_by(|a, b| (a.eta, &a.id).cmp(&(b.eta, &b.id)));
+        tasks.truncate(MAX_ETA_TASKS);
+        Schedule {
+            entries: self.schedule.entries(&self.names, now),
+            tasks,
+            tasks_total,
+            asked: self.schedule.asked(),
+            is_beat_alive: self.schedule.is_beat_alive(now),
+        }
     }
 
     pub(crate) fn queues(&self) -> &Queues {

@@ -6,6 +6,7 @@ import time
 
 from celery import Celery
 from celery.contrib.abortable import AbortableTask
+from celery.schedules import crontab
 
 app = Celery("lab", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
 app.conf.update(
@@ -16,6 +17,19 @@ app.conf.update(
     accept_content=["json", "pickle"],
     worker_pool_restarts="LAB_POOL_RESTARTS" in os.environ,
 )
+if "BEAT" in os.environ:
+    app.conf.update(
+        beat_enable_remote_control=True,
+        timezone="Europe/Berlin",
+        beat_schedule={
+            "tick": {"task": "lab.add", "schedule": 1.0, "args": (1, 1)},
+            "nightly": {
+                "task": "lab.fail",
+                "schedule": crontab(minute=30, hour=3),
+                "options": {"queue": "low", "priority": 9},
+            },
+        },
+    )
 
 
 @app.task

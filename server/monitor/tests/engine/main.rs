@@ -5,6 +5,7 @@ mod door;
 mod honest;
 mod redis;
 mod retry;
+mod schedule;
 mod steer;
 mod support;
 mod surgery;

@@ -732,3 +732,64 @@ async fn a_paused_queue_waits_and_a_resumed_one_runs() {
     .await;
     monitor.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_workers_run_each_task_once_whatever_is_moved_and_purged_meanwhile() {
+    const TASKS: u64 = 1_200;
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    is_up(&monitor).await;
+    let _one = Worker::start(&redis, "w1@lab", &["-P", "threads", "-Q", "lab"]);
+    let _two = Worker::start(&redis, "w2@lab", &["-P", "threads", "-Q", "second"]);
+    online(&monitor, "w1@lab").await;
+    online(&monitor, "w2@lab").await;
+    let calls = format!(
+        "import lab\nfor n in range({TASKS}): lab.add.apply_async((1, n), priority=n % 10)"
+    );
+    let mut client = command(&redis)
+        .args(["-c", &calls])
+        .spawn()
+        .expect("the client starts");
+    let (mut moved, mut purged) = (0, 0);
+    loop {
+        let is_last = client.try_wait().expect("the client runs").is_some();
+        for step in [move_all("lab", "second"), purge("second"), purge("lab")] {
+            // Before its first message the queue is not known.
+            let Ok(outcome) = run(&monitor, step).await else {
+                continue;
+            };
+            if let Some(undo) = outcome.undo {
+                let back = Command::UndoPurge { purge: undo.purge };
+                let outcome = run(&monitor, back).await.expect("it is taken back");
+                assert_eq!(outcome.count, Some(undo.kept));
+                purged += undo.kept;
+            } else {
+                moved += outcome.count.unwrap_or(0);
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    assert!(client.wait().expect("the client ends").success());
+    assert!(moved > 0 && purged > 0, "{moved} moved, {purged} purged");
+    let taken = |monitor: &Monitor| {
+        let totals = ["w1@lab", "w2@lab"].map(|name| {
+            let stats = monitor.worker(&name.into())?.inspection.stats?;
+            stats.get("total")?.get("lab.add")?.as_u64()
+        });
+        totals.iter().map(|total| total.unwrap_or(0)).sum::<u64>()
+    };
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while taken(&monitor) < TASKS {
+        assert!(std::time::Instant::now() < deadline, "{}", taken(&monitor));
+        monitor.inspect(None).await.expect("workers answer");
+    }
+    assert_eq!(
+        waiting_count(&redis, "lab") + waiting_count(&redis, "second"),
+        0
+    );
+    monitor.inspect(None).await.expect("workers answer");
+    assert_eq!(taken(&monitor), TASKS, "none ran twice");
+    monitor.shutdown().await;
+}

@@ -7,6 +7,7 @@ mod corpus;
 mod events;
 mod laws;
 mod messages;
+mod schedules;
 mod sending;
 mod support;
 mod urls;

@@ -44,6 +44,27 @@ impl Tasks {
         Some((open.worker, open.pid, since))
     }
 
+    /// Calls `visit` for every task that has an ETA and did not start.
+    pub(crate) fn for_each_with_eta(&self, mut visit: impl FnMut(u64, Timestamp)) {
+        let waits = |state: u8| matches!(state, code::PENDING | code::RECEIVED | code::RETRY);
+        for segment in &self.segments {
+            let waiting: u32 = (0..=u8::MAX)
+                .filter(|state| waits(*state))
+                .map(|state| segment.counts[usize::from(state)])
+                .sum();
+            if waiting == 0 {
+                continue;
+            }
+            for at in 0..segment.len() {
+                let eta = segment.eta(at);
+                let is_open = waits(segment.state[at]) && segment.started[at] == NO_TIME;
+                if eta != NO_TIME && is_open && segment.finished[at] == NO_TIME {
+                    visit(segment.first + at as u64, Timestamp(eta));
+                }
+            }
+        }
+    }
+
     /// Returns when the present attempt of a task was sent, if that was heard,
     /// and how often the task was retried before.
     pub(crate) fn sent(&self, id: &str) -> Option<(Timestamp, u32)> {

@@ -4,6 +4,7 @@ mod golden;
 mod laws;
 mod losses;
 mod repair;
+mod schedule;
 mod searches;
 
 use super::{Limits, State, Waiting, metrics::Metrics};

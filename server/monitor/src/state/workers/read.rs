@@ -4,7 +4,7 @@ use super::{Worker, Workers};
 use crate::state::Names;
 use hashbrown::HashMap;
 use model::{QueueName, TaskName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
-use protocol::inspect;
+use protocol::inspect::{self, ScheduledTask};
 use std::collections::BTreeSet;
 
 impl Workers {
@@ -154,6 +154,42 @@ impl Workers {
                     .get(name)
                     .is_some_and(|i| i.active_queues.is_some())
         })
+    }
+
+    /// Tells whether answers of a worker of this name are kept.
+    pub(crate) fn is_known(&self, name: u32) -> bool {
+        self.inspections.contains_key(&name)
+    }
+
+    /// Tells whether a task of this type would be heard of: every worker
+    /// online sends task events, and none keeps silent about the type.
+    pub(crate) fn would_tell_of(&self, task: u32) -> bool {
+        let mut online = self.processes.values().filter(|worker| worker.is_live());
+        let mut all = online.clone();
+        online.next().is_some()
+            && all.all(|worker| {
+                worker.sends_task_events == Some(true)
+                    && !worker.account.silent_types().contains(&task)
+            })
+    }
+
+    /// Returns the tasks that workers hold until their time comes, as they told last.
+    pub(crate) fn scheduled(&self, names: &Names) -> Vec<(WorkerName, ScheduledTask)> {
+        let mut scheduled = Vec::new();
+        for (name, inspection) in &self.inspections {
+            let is_online = self
+                .processes
+                .iter()
+                .any(|((other, _), worker)| other == name && worker.is_there());
+            let Some(worker) = names.workers.text(*name).filter(|_| is_online) else {
+                continue;
+            };
+            let tasks = inspection.scheduled.iter();
+            for task in tasks.flat_map(inspect::scheduled_tasks) {
+                scheduled.push((WorkerName::new(worker.clone()), task));
+            }
+        }
+        scheduled
     }
 
     /// Returns the longest visibility timeout that workers tell, seconds.
