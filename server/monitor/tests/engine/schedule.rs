@@ -1,10 +1,13 @@
 //! What is to run at a time: beat's entries, `RedBeat`'s keys, tasks with an ETA.
 
 use crate::{
-    celery::{Worker, command, online, send},
+    celery::{Worker, command, ended, online, send},
     support::{PATIENCE, Process, Redis, eventually, is_up, root},
 };
-use model::{Schedule, ScheduleEntry, ScheduleSource, TaskState, Timestamp};
+use model::{
+    Caller, Door, ErrorKind, Outcome, Role, Schedule, ScheduleEntry, ScheduleKey, ScheduleSource,
+    TaskState, Timestamp, WireError,
+};
 use monitor::Monitor;
 use std::{os::unix::process::CommandExt, process::Stdio};
 
@@ -28,6 +31,23 @@ async fn told(monitor: &Monitor) -> Schedule {
         }
         assert!(std::time::Instant::now() < deadline, "nobody told");
     }
+}
+
+/// Sends the task of an entry of the configuration.
+async fn run(monitor: &Monitor, name: &str) -> Result<Outcome, WireError> {
+    let caller = Caller {
+        name: "tester".to_owned(),
+        role: Role::Operator,
+        from: None,
+        door: Door::Page,
+    };
+    let entry = ScheduleKey {
+        source: ScheduleSource::Configuration,
+        name: name.to_owned(),
+    };
+    monitor
+        .run(&caller, model::Command::RunEntry { entry })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,6 +120,25 @@ async fn the_runs_of_a_real_beat_are_seen_and_missed_ones_counted() {
     })
     .await;
 
+    let nightly = run(&monitor, "nightly").await.expect("it is sent");
+    let peek = monitor.peek(&"low".into(), 0, 10).await.expect("messages");
+    let [waiting] = peek.messages.as_slice() else {
+        panic!("one waits: {peek:?}");
+    };
+    assert_eq!(waiting.id, nightly.task);
+    assert_eq!((waiting.step, waiting.args.as_deref()), (9, Some("[]")));
+    let by_hand = run(&monitor, "tick").await.expect("it is sent");
+    let by_hand = by_hand.task.expect("its id");
+    ended(&monitor, &by_hand, TaskState::Success).await;
+    let last = entry(&monitor.schedule(), "tick").map(|tick| tick.last_task.clone());
+    assert_ne!(
+        last,
+        Some(Some(by_hand)),
+        "a run by hand is not the schedule's"
+    );
+    let unknown = run(&monitor, "weekly").await.expect_err("no such entry");
+    assert_eq!(unknown.kind, ErrorKind::NotFound);
+
     beat.kill();
     eventually("runs that were missed", || {
         let schedule = monitor.schedule();
@@ -167,7 +206,7 @@ async fn the_keys_of_redbeat_are_read_as_they_are() {
             .expect("a key")
             .replace("redbeat:", "rb:");
         let payload = &line["payload"];
-        let mut command = match line["type"].as_str().expect("a type") {
+        let command = match line["type"].as_str().expect("a type") {
             "hash" => {
                 let mut command = ::redis::cmd("HSET");
                 command.arg(&key);

@@ -87,10 +87,11 @@ fn refused(operation: &str, error: &RedisError, done: &str) -> WireError {
             ),
         );
     }
-    let kind = match error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
-        true => ErrorKind::Unavailable,
-        // Redis answered, and what it said is about the keys.
-        false => ErrorKind::Conflict,
+    let kind = match error.code() {
+        // Nobody answered, only half of an answer came, or Redis is not ready.
+        None | Some("LOADING" | "BUSY" | "MASTERDOWN") => ErrorKind::Unavailable,
+        // What Redis said is about the keys.
+        Some(_) => ErrorKind::Conflict,
     };
     WireError::new(kind, format!("Could not {operation}: {error}.{done}"))
 }
