@@ -30,11 +30,11 @@ pub(crate) async fn read(
         for (key, _) in part {
             pipeline.cmd("HMGET").arg(key).arg("definition").arg("meta");
         }
-        let answers: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = pipeline
+        let answers: Vec<[Option<Vec<u8>>; 2]> = pipeline
             .query_async(connection)
             .await
             .map_err(failed("read an entry of RedBeat"))?;
-        for ((_, due), (definition, meta)) in part.iter().zip(answers) {
+        for ((_, due), [definition, meta]) in part.iter().zip(answers) {
             let read = definition.and_then(|text| redbeat_entry(&text, meta.as_deref()));
             entries.extend(read.map(|read| (read, Timestamp::from_seconds(*due))));
         }
