@@ -95,10 +95,10 @@ impl Part {
 const BRIEF: [Part; 2] = [Part::Stats, Part::ActiveQueues];
 
 /// What is asked of every worker now and then.
-const REGULAR: [&str; 4] = ["stats", "active_queues", "conf", "scheduled"];
+const REGULAR: [Part; 4] = [Part::Stats, Part::ActiveQueues, Part::Conf, Part::Scheduled];
 
 /// What is asked of every worker while somebody looks at the schedule.
-const SCHEDULE: [&str; 2] = ["conf", "scheduled"];
+const SCHEDULE: [Part; 2] = [Part::Conf, Part::Scheduled];
 
 /// What is asked when somebody looks at it.
 const FULL: [Part; 8] = [

@@ -169,8 +169,3 @@ fn misplaced(command: &Command) -> WireError {
     let message = format!("{} came to the wrong part of the engine", command.kind());
     WireError::new(ErrorKind::Internal, message)
 }
-
-/// What a part answers that is not there yet.
-fn not_there(what: &str) -> WireError {
-    WireError::new(ErrorKind::Internal, format!("{what} is not there yet"))
-}

@@ -219,7 +219,7 @@ async fn every_role_may_do_what_it_may_and_nothing_else_reaches_redis() {
         }
     }
     // What nobody was allowed is not even whispered to the workers.
-    let asked = ["ping", "stats", "active_queues"];
+    let asked = ["ping", "stats", "active_queues", "conf", "scheduled"];
     let methods_heard = methods.lock().expect("nobody panicked").clone();
     assert!(
         methods_heard
@@ -311,8 +311,8 @@ async fn who_asks_at_the_same_time_shares_one_inspection() {
         asked.expect("Redis answers");
     }
     let asked = methods.lock().expect("nobody panicked").clone();
-    // Nothing but a whole inspection asks for this.
-    let whole = asked.iter().filter(|method| *method == "conf").count();
+    // Nothing but a whole inspection asks for this here.
+    let whole = asked.iter().filter(|method| *method == "revoked").count();
     assert_eq!(whole, 1, "{asked:?}");
     monitor.shutdown().await;
 }

@@ -6,7 +6,7 @@ mod pause;
 mod peek;
 mod purge;
 
-use super::Control;
+use super::{Control, misplaced};
 use crate::state::{Input, queues::QueueNews};
 use model::{Caller, Command, ErrorKind, Outcome, QueueName, WireError};
 use redis::{RedisError, aio::MultiplexedConnection};
@@ -28,10 +28,7 @@ impl Control {
             Command::PauseQueue { queue } => self.pause_queue(&queue).await,
             Command::ResumeQueue { queue } => self.resume_queue(&queue).await,
             Command::CleanUp { kind, keys } => self.clean_up(kind, keys).await,
-            other => Err(WireError::new(
-                ErrorKind::Internal,
-                format!("{} is nothing to do with queues", other.kind()),
-            )),
+            other => Err(misplaced(&other)),
         }
     }
 
