@@ -200,9 +200,9 @@ mod tests {
 
     #[test]
     fn the_place_of_an_error_is_told_as_typed() {
-        let error = parse_json("[1,\n  tru]", JsonKind::List).unwrap_err();
+        let error = parse_json("[1,\n  tru]", JsonKind::List).expect_err("it is no JSON");
         assert!(error.starts_with("Line 2, column 6: "), "{error}");
-        let error = parse_json("  [1", JsonKind::List).unwrap_err();
+        let error = parse_json("  [1", JsonKind::List).expect_err("it is no JSON");
         assert!(error.starts_with("Line 1, column 4: "), "{error}");
     }
 

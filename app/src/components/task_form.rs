@@ -332,7 +332,7 @@ fn Body(form: Form) -> impl IntoView {
 fn indented(json: &str) -> String {
     let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
     let has_items = json.get(1..json.len().saturating_sub(1));
-    if !has_items.is_some_and(|items| !items.trim().is_empty()) {
+    if has_items.is_none_or(|items| items.trim().is_empty()) {
         return json.to_owned();
     }
     let mut lines = String::with_capacity(json.len() + 32);

@@ -356,7 +356,7 @@ pub(super) fn CancelConsumer(name: Memo<WorkerName>, queue: QueueName) -> impl I
             disabled=move || act.is_busy()
             on:click=send
         >
-            "Cancel"
+            "Stop consuming"
         </button>
     }
     .into_any()
