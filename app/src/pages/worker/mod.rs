@@ -1,6 +1,7 @@
 //! One worker: its pool, its tasks, its queues and settings.
 
 mod inspection;
+mod limits;
 mod pool;
 mod settings;
 mod steer;

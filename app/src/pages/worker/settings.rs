@@ -2,7 +2,8 @@
 
 use super::{
     answered, inspection,
-    steer::{AddConsumer, CancelConsumer, LimitsDialog},
+    limits::LimitsDialog,
+    steer::{AddConsumer, CancelConsumer},
 };
 use crate::{
     components::{
