@@ -6,6 +6,7 @@
 use crate::{
     iso,
     json::parse_value,
+    schedule::setting,
     verbatim::{items, member, members, text_of, to_editable},
 };
 use model::{QueueName, TaskId, TaskName, Timestamp, WorkerName};
@@ -341,7 +342,7 @@ pub fn revoked_ids(reply: &Value) -> Vec<TaskId> {
 /// Returns the seconds after which a message that a worker holds is given to
 /// another one, if a `conf` reply sets them.
 pub fn conf_visibility_timeout(conf: &Value) -> Option<f64> {
-    conf.get("broker_transport_options")?
+    setting(conf, "broker_transport_options", "BROKER_TRANSPORT_OPTIONS")?
         .get("visibility_timeout")?
         .as_f64()
         .filter(|seconds| *seconds > 0.0)

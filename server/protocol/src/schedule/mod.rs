@@ -97,7 +97,8 @@ impl BeatEntry {
 
 /// Returns the entries of a `conf` reply.
 pub fn conf_entries(conf: &Value) -> Vec<BeatEntry> {
-    let schedule = conf.get("beat_schedule").and_then(Value::as_object);
+    let schedule = setting(conf, "beat_schedule", "CELERYBEAT_SCHEDULE");
+    let schedule = schedule.and_then(Value::as_object);
     schedule
         .into_iter()
         .flatten()
@@ -113,13 +114,32 @@ pub fn conf_entries(conf: &Value) -> Vec<BeatEntry> {
 /// Returns the zone in which the schedules of a `conf` reply count; `None` if
 /// it is that of the worker's machine, or not known here.
 ///
-/// `timezone`, else UTC unless `enable_utc` is off (`celery/app/base.py Celery.timezone`).
+/// `timezone` or Django's `TIME_ZONE` (`celery/app/utils.py Settings.timezone`),
+/// else UTC unless `enable_utc` is off (`celery/app/base.py Celery.timezone`).
 pub fn conf_zone(conf: &Value) -> Option<Tz> {
-    match conf.get("timezone").and_then(Value::as_str) {
+    let zone = setting(conf, "timezone", "CELERY_TIMEZONE").and_then(Value::as_str);
+    let zone = zone.or_else(|| conf.get("TIME_ZONE")?.as_str());
+    let is_utc = setting(conf, "enable_utc", "CELERY_ENABLE_UTC").and_then(Value::as_bool);
+    match zone {
         Some(name) => name.parse().ok(),
-        None if conf.get("enable_utc").and_then(Value::as_bool) == Some(false) => None,
+        None if is_utc == Some(false) => None,
         None => Some(Tz::UTC),
     }
+}
+
+/// Returns a setting of a `conf` reply, under whichever name the application
+/// gave it: its own, the `old` one of Celery 3, or its own in capitals behind a
+/// namespace, as in Django projects (`config_from_object(…, namespace="CELERY")`).
+/// The namespace is told by the schedule's own key.
+pub(crate) fn setting<'a>(conf: &'a Value, name: &str, old: &str) -> Option<&'a Value> {
+    let settings = conf.as_object()?;
+    let namespace = settings
+        .keys()
+        .find_map(|key| key.strip_suffix("_BEAT_SCHEDULE"))
+        .unwrap_or("CELERY");
+    let capitals = format!("{namespace}_{}", name.to_ascii_uppercase());
+    let named = settings.get(name).or_else(|| settings.get(&capitals));
+    named.or_else(|| settings.get(old))
 }
 
 /// Reads a schedule as `conf` replies write it: a number of seconds, a
@@ -268,6 +288,34 @@ mod tests {
         for nonsense in [json!(null), json!({"beat_schedule": [1]}), json!(5)] {
             assert_eq!(conf_entries(&nonsense), []);
         }
+    }
+
+    #[test]
+    fn settings_are_found_under_the_names_of_django_and_of_old() {
+        let schedule = json!({"tick": {"task": "t", "schedule": 10.0}});
+        for name in [
+            "beat_schedule",
+            "CELERY_BEAT_SCHEDULE",
+            "SHOP_BEAT_SCHEDULE",
+            "CELERYBEAT_SCHEDULE",
+        ] {
+            let entries = conf_entries(&json!({"ADMINS": [], name: &schedule}));
+            assert_eq!(entries.len(), 1, "{name}");
+        }
+        let zone = |conf: Value| conf_zone(&conf);
+        let berlin = Some(Tz::Europe__Berlin);
+        assert_eq!(zone(json!({"CELERY_TIMEZONE": "Europe/Berlin"})), berlin);
+        assert_eq!(
+            zone(json!({"SHOP_BEAT_SCHEDULE": {}, "SHOP_TIMEZONE": "Europe/Berlin"})),
+            berlin
+        );
+        assert_eq!(zone(json!({"TIME_ZONE": "Europe/Berlin"})), berlin);
+        // Celery's own setting is stronger than Django's.
+        assert_eq!(
+            zone(json!({"CELERY_TIMEZONE": "UTC", "TIME_ZONE": "Europe/Berlin"})),
+            Some(Tz::UTC)
+        );
+        assert_eq!(zone(json!({"CELERY_ENABLE_UTC": false})), None);
     }
 
     #[test]
