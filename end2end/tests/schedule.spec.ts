@@ -22,7 +22,7 @@ test("the entries of a worker's configuration are told in words, and run now sen
 
   await entryRow(page, "clean-up").getByRole("button", { name: "Run now…" }).click();
   const question = page.getByRole("dialog", { name: "Run clean-up now" });
-  await expect(question).toContainText('kwargs {"keep_minutes": 30}');
+  await expect(question).toContainText('once to reports, with kwargs {"keep_minutes":30}');
   await question.getByRole("button", { name: "Send 1 task" }).click();
   await expect(question).toBeHidden();
   const link = page.locator(".toast").getByRole("link");

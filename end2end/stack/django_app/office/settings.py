@@ -54,5 +54,6 @@ CELERY_BEAT_SCHEDULE = {
         "task": "office.housekeeping.tasks.clean_up",
         "schedule": crontab(minute="*/5"),
         "kwargs": {"keep_minutes": 30},
+        "options": {"queue": "reports"},
     },
 }
