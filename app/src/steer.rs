@@ -127,15 +127,30 @@ impl Act {
         });
     }
 
-    /// Does it from a dialog: `close` is called when there is an answer;
-    /// an error is left in `error`, for the dialog to show.
+    /// Does it from a dialog: `close` is called when it is done, if the dialog is still
+    /// there; an error is left in `error`, for the dialog to show.
     pub fn run_in_dialog(&self, command: Command, close: impl FnOnce() + 'static) {
+        self.run_in_dialog_then(command, || (), close);
+    }
+
+    /// Does it from a dialog; `done` is called when it is done even if the dialog
+    /// has gone meanwhile, for what it changed elsewhere on the page.
+    pub fn run_in_dialog_then(
+        &self,
+        command: Command,
+        done: impl FnOnce() + 'static,
+        close: impl FnOnce() + 'static,
+    ) {
         let act = *self;
         act.error.set(None);
         act.send(command, move |answer| match answer {
             Ok(outcome) => {
                 act.steering.tell(&outcome);
-                close();
+                done();
+                // A late answer must not close what was opened since.
+                if act.is_there() {
+                    close();
+                }
             }
             // The dialog may be gone by now.
             Err(error) => {
@@ -146,8 +161,14 @@ impl Act {
         });
     }
 
+    /// Tells whether what asked is still on the screen; whatever it knew of an error is over.
+    fn is_there(&self) -> bool {
+        self.error.try_set(None).is_none()
+    }
+
     fn send(self, command: Command, done: impl FnOnce(Result<Outcome, WireError>) + 'static) {
         if self.busy.get_untracked() {
+            self.steering.toasts.tell_waiting();
             return;
         }
         self.busy.set(true);
@@ -163,5 +184,26 @@ impl Act {
 impl Default for Act {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_knows_when_the_dialog_it_was_asked_from_has_gone() {
+        let page = Owner::new();
+        page.with(|| {
+            Steering::provide();
+            let dialog = page.child();
+            let act = dialog.with(Act::new);
+            act.error
+                .set(Some(WireError::new(model::ErrorKind::Conflict, "no")));
+            assert!(act.is_there());
+            assert_eq!(act.error.get_untracked(), None);
+            dialog.cleanup();
+            assert!(!act.is_there());
+        });
     }
 }

@@ -27,6 +27,8 @@ pub enum Tone {
     Partial,
     /// Not at all.
     Refused,
+    /// Not sent: the act before it has no answer yet.
+    Waiting,
 }
 
 /// What came of one act.
@@ -65,8 +67,19 @@ impl Toast {
         }
     }
 
+    fn of_words(tone: Tone, title: String) -> Self {
+        Self {
+            id: 0,
+            tone,
+            title,
+            lines: Vec::new(),
+            task: None,
+            undo: None,
+        }
+    }
+
     fn stays(&self) -> bool {
-        self.tone != Tone::Done || self.undo.is_some()
+        !matches!(self.tone, Tone::Done | Tone::Waiting) || self.undo.is_some()
     }
 }
 
@@ -135,14 +148,16 @@ impl Toasts {
 
     /// Tells why an act came to nothing.
     pub fn tell_error(&self, error: &WireError) {
-        self.show(Toast {
-            id: 0,
-            tone: Tone::Refused,
-            title: error.message.clone(),
-            lines: Vec::new(),
-            task: None,
-            undo: None,
-        });
+        self.show(Toast::of_words(Tone::Refused, error.message.clone()));
+    }
+
+    /// Tells once that an act was not sent, because the one before it has no answer yet.
+    pub fn tell_waiting(&self) {
+        let is_told = |list: &Vec<Toast>| list.iter().any(|toast| toast.tone == Tone::Waiting);
+        if !self.list.with_untracked(is_told) {
+            let title = "Not sent: still waiting for the last answer.".to_owned();
+            self.show(Toast::of_words(Tone::Waiting, title));
+        }
     }
 
     /// Takes a toast away.
@@ -217,6 +232,8 @@ mod tests {
         );
         assert!(toast.stays());
         assert!(!Toast::of_outcome(&Outcome::done("Done")).stays());
+        assert!(!Toast::of_words(Tone::Waiting, String::new()).stays());
+        assert!(Toast::of_words(Tone::Refused, String::new()).stays());
     }
 
     #[test]

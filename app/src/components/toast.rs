@@ -33,6 +33,7 @@ fn ToastCard(toast: Toast) -> impl IntoView {
         Tone::Done => ("is-done", Glyph::Check, "Done"),
         Tone::Partial => ("is-partial", Glyph::Warning, "In part"),
         Tone::Refused => ("is-refused", Glyph::Close, "Not done"),
+        Tone::Waiting => ("is-waiting", Glyph::Clock, "Wait"),
     };
     let hold = move || toasts.held.set(Some(id));
     let release = move || toasts.held.set(None);

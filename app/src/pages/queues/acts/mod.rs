@@ -45,7 +45,8 @@ impl QueueActs {
 
     /// Has the drawer look again.
     pub(super) fn changed(&self) {
-        self.changes.update(|changes| *changes += 1);
+        // An answer may come when the page has gone.
+        let _gone = self.changes.try_update(|changes| *changes += 1);
     }
 }
 

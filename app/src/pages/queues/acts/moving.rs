@@ -133,10 +133,7 @@ fn Body(moving: Moving, list: Signal<QueueList>) -> impl IntoView {
                 to: QueueName::from(to.get_untracked()),
                 tags: tags.clone(),
             };
-            act.run_in_dialog(command, move || {
-                acts.changed();
-                close();
-            });
+            act.run_in_dialog_then(command, move || acts.changed(), close);
         }
     };
     let act_words = move || {

@@ -106,10 +106,7 @@ fn Body(queue: QueueName) -> impl IntoView {
                 queue: queue.clone(),
                 confirm: typed.with_untracked(|typed| typed.trim().to_owned()),
             };
-            act.run_in_dialog(command, move || {
-                acts.changed();
-                close();
-            });
+            act.run_in_dialog_then(command, move || acts.changed(), close);
         }
     };
     let what = move || match (number.get(), failed.get()) {

@@ -199,10 +199,7 @@ fn DeleteButton(tag: String, name: Memo<String>, what: String) -> impl IntoView 
             queue: name.get_untracked().into(),
             tag: words.with_value(|(tag, _)| tag.clone()),
         };
-        act.run_in_dialog(command, move || {
-            is_asked.set(false);
-            acts.changed();
-        });
+        act.run_in_dialog_then(command, move || acts.changed(), move || is_asked.set(false));
     };
     view! {
         <button
