@@ -29,28 +29,69 @@ pub(super) fn LimitsDialog(
         })
     };
     let caption = move || format!("On {}, until it restarts.", name.get());
+    // Not of the content, which has gone by the time a late answer comes.
+    let close = Callback::new(move |()| task.set(None));
     view! {
         <Dialog
             id="limits-title"
             title=Signal::derive(title)
             caption=Signal::derive(caption)
             is_open=Signal::derive(move || task.with(Option::is_some))
-            on_close=Callback::new(move |()| task.set(None))
+            on_close=close
         >
             {task
                 .get_untracked()
                 .map(|limits| {
-                    let close = Callback::new(move |()| task.set(None));
+                    let (rate, times) = (Input::new(), Input::new());
                     view! {
                         <div class="dialog-scroll">
-                            <RateLimit name limits=limits.clone() close />
-                            <TimeLimits name limits close />
+                            <RateLimit name limits=limits.clone() own=rate other=times close />
+                            <TimeLimits name limits own=times other=rate close />
                         </div>
                     }
                 })}
         </Dialog>
     }
     .into_any()
+}
+
+/// What is typed into one of the two forms, and what of it was set already.
+#[derive(Clone, Copy)]
+struct Input {
+    typed: RwSignal<Vec<String>>,
+    set: RwSignal<Vec<String>>,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self {
+            typed: RwSignal::new(Vec::new()),
+            set: RwSignal::new(Vec::new()),
+        }
+    }
+
+    /// Follows the fields of the form, which hold what is set now.
+    fn follow<const N: usize>(&self, fields: [RwSignal<String>; N]) {
+        let input = *self;
+        let read = move || fields.map(|field| field.with(|text| text.trim().to_owned()));
+        let now = untrack(read).to_vec();
+        input.typed.set(now.clone());
+        input.set.set(now);
+        Effect::new(move || input.typed.set(read().to_vec()));
+    }
+
+    /// Tells whether closing the dialog would lose something.
+    fn is_unsent(&self) -> bool {
+        self.typed.get_untracked() != self.set.get_untracked()
+    }
+
+    /// Takes note of what was set; the dialog may close unless the other form is half done.
+    fn was_set(&self, texts: Vec<String>, other: Self, close: Callback<()>) {
+        self.set.set(texts);
+        if !self.is_unsent() && !other.is_unsent() {
+            close.run(());
+        }
+    }
 }
 
 /// Reads a rate limit in Celery's notation (`celery/utils/time.py`, `rate`).
@@ -75,10 +116,17 @@ fn parse_rate(text: &str) -> Result<String, String> {
 }
 
 #[component]
-fn RateLimit(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -> impl IntoView {
+fn RateLimit(
+    name: Memo<WorkerName>,
+    limits: Registered,
+    own: Input,
+    other: Input,
+    close: Callback<()>,
+) -> impl IntoView {
     let act = Act::new();
     let task: TaskName = limits.name;
     let rate = RwSignal::new(limits.rate_limit.unwrap_or_default());
+    own.follow([rate]);
     let read = Memo::new(move |_| rate.with(|text| parse_rate(text)));
     let error = Signal::derive(move || read.with(|read| read.clone().err()));
     let send = move |event: SubmitEvent| {
@@ -89,7 +137,8 @@ fn RateLimit(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) ->
                 task: task.clone(),
                 rate_limit,
             };
-            act.run_in_dialog(command, move || close.run(()));
+            let sent = own.typed.get_untracked();
+            act.run_in_dialog(command, move || own.was_set(sent, other, close));
         }
     };
     view! {
@@ -116,7 +165,13 @@ fn RateLimit(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) ->
 }
 
 #[component]
-fn TimeLimits(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -> impl IntoView {
+fn TimeLimits(
+    name: Memo<WorkerName>,
+    limits: Registered,
+    own: Input,
+    other: Input,
+    close: Callback<()>,
+) -> impl IntoView {
     let act = Act::new();
     let task: TaskName = limits.name;
     let text = |seconds: Option<f64>| {
@@ -127,6 +182,7 @@ fn TimeLimits(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -
         )
     };
     let (soft, hard) = (text(limits.soft_limit), text(limits.hard_limit));
+    own.follow([soft, hard]);
     let read_soft = Memo::new(move |_| soft.with(|text| parse_seconds(text)));
     let read_hard = Memo::new(move |_| {
         let hard = hard.with(|text| parse_seconds(text))?;
@@ -149,7 +205,8 @@ fn TimeLimits(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -
                 soft,
                 hard,
             };
-            act.run_in_dialog(command, move || close.run(()));
+            let sent = own.typed.get_untracked();
+            act.run_in_dialog(command, move || own.was_set(sent, other, close));
         }
     };
     let is_off =
@@ -189,6 +246,27 @@ fn TimeLimits(name: Memo<WorkerName>, limits: Registered, close: Callback<()>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_dialog_stays_open_while_one_of_its_forms_is_half_done() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let (rate, times) = (Input::new(), Input::new());
+            let closed = RwSignal::new(0);
+            let close = Callback::new(move |()| closed.update(|n| *n += 1));
+            let text = |text: &str| vec![text.to_owned()];
+            rate.typed.set(text("10/m"));
+            times.typed.set(text("30"));
+            rate.was_set(text("10/m"), times, close);
+            assert_eq!(closed.get_untracked(), 0);
+            // What was typed after the form was sent is unsent too.
+            times.typed.set(text("40"));
+            times.was_set(text("30"), rate, close);
+            assert_eq!(closed.get_untracked(), 0);
+            times.was_set(text("40"), rate, close);
+            assert_eq!(closed.get_untracked(), 1);
+        });
+    }
 
     #[test]
     fn rate_limits_are_in_celerys_notation() {
