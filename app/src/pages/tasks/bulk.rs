@@ -13,7 +13,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use model::{
-    BulkAct, BulkCount, BulkTarget, Command, CommandKind, Signal as ProcessSignal, TaskId,
+    BulkAct, BulkCount, BulkId, BulkTarget, Command, CommandKind, Signal as ProcessSignal, TaskId,
     TaskQuery, TaskState, WireError, bulk::MAX_BULK_TASKS,
 };
 
@@ -29,11 +29,13 @@ pub(super) fn BulkBar(
     selection: Selection<TaskId>,
     query: Memo<TaskQuery>,
     total: Memo<Option<u64>>,
+    /// The sequence number of the newest task that there is.
+    latest: Memo<Option<u64>>,
 ) -> impl IntoView {
     let is_shown = Memo::new(move |_| !selection.is_empty());
     view! {
         <Show when=move || is_shown.get()>
-            <Bar selection query total />
+            <Bar selection query total latest />
         </Show>
     }
     .into_any()
@@ -47,30 +49,61 @@ fn target(selection: Selection<TaskId>, query: Memo<TaskQuery>) -> BulkTarget {
     }
 }
 
+/// Returns the target without tasks that come later, so that what is counted,
+/// asked about and done is the same.
+fn frozen(target: BulkTarget, latest: Option<u64>) -> BulkTarget {
+    match target {
+        BulkTarget::Query(query) => BulkTarget::Query(Box::new(TaskQuery {
+            newest: latest,
+            ..*query
+        })),
+        tasks @ BulkTarget::Tasks(_) => tasks,
+    }
+}
+
+/// Selects none once a bulk has begun: it must not be sent twice by accident.
+fn clear_when_begun(selection: Selection<TaskId>, bulks: RwSignal<Vec<BulkId>>) {
+    Effect::new(move |before: Option<Vec<BulkId>>| {
+        let now = bulks.get();
+        if before.is_some_and(|before| now.iter().any(|bulk| !before.contains(bulk))) {
+            selection.clear();
+        }
+        now
+    });
+}
+
 #[component]
 fn Bar(
     selection: Selection<TaskId>,
     query: Memo<TaskQuery>,
     total: Memo<Option<u64>>,
+    latest: Memo<Option<u64>>,
 ) -> impl IntoView {
     let (steering, live) = (Steering::of_page(), Live::of_page());
+    clear_when_begun(selection, steering.bulks);
     let target = Memo::new(move |_| target(selection, query));
     let counted: RwSignal<Option<(BulkTarget, Result<BulkCount, WireError>)>> = RwSignal::new(None);
     let beat = Memo::new(move |_| live.now.get().0 / 1_000_000 / PACE_SECONDS);
     Effect::new(move || {
         beat.track();
         let asked = target.get();
+        let frozen = frozen(asked.clone(), latest.get_untracked());
         leptos::task::spawn_local(async move {
-            let answer = server_fns::bulk_count(asked.clone()).await;
+            let answer = server_fns::bulk_count(frozen.clone()).await;
             if target.try_get_untracked().as_ref() == Some(&asked) {
                 let answer = answer.map_err(|FetchError(error)| error);
-                let _gone = counted.try_set(Some((asked, answer)));
+                let _gone = counted.try_set(Some((frozen, answer)));
             }
         });
     });
     let selected = Memo::new(move |_| {
         if selection.is_all.get() {
-            total.get().unwrap_or_default()
+            // What is counted is what an act is about; the page tells it until then.
+            let counted = counted.with(|counted| match counted {
+                Some((BulkTarget::Query(_), Ok(count))) => Some(count.total),
+                _ => None,
+            });
+            counted.or(total.get()).unwrap_or_default()
         } else {
             selection.keys.with(|keys| keys.len() as u64)
         }
@@ -96,7 +129,10 @@ fn Bar(
         }
         Some((target, Ok(count))) => {
             let choices = choices(&count);
-            if choices.is_empty() {
+            let (offered, too_large): (Vec<Choice>, Vec<Choice>) = choices
+                .into_iter()
+                .partition(|choice| choice.size(&target, count.total) <= MAX_BULK_TASKS);
+            if offered.is_empty() && too_large.is_empty() {
                 return view! { <span class="quiet">"nothing to do with them"</span> }.into_any();
             }
             let button = |choice: Choice| {
@@ -119,7 +155,15 @@ fn Bar(
                     </button>
                 }
             };
-            choices.into_iter().map(button).collect_view().into_any()
+            let note = (!too_large.is_empty()).then(|| {
+                let words = too_many(&too_large);
+                view! { <span class="quiet">{words}</span> }
+            });
+            view! {
+                {offered.into_iter().map(button).collect_view()}
+                {note}
+            }
+            .into_any()
         }
     };
     view! {
@@ -211,7 +255,26 @@ fn choices(count: &BulkCount) -> Vec<Choice> {
         .collect()
 }
 
+/// Why acts are not offered.
+fn too_many(choices: &[Choice]) -> String {
+    let labels: Vec<&str> = choices.iter().map(|choice| choice.label.as_str()).collect();
+    format!(
+        "{}: at most {} at once, narrow the list first",
+        labels.join(", "),
+        thousands(MAX_BULK_TASKS)
+    )
+}
+
 impl Choice {
+    /// How many tasks the act would be sent for: of a list those that it is about, of
+    /// tasks chosen one by one all.
+    fn size(&self, target: &BulkTarget, total: u64) -> u64 {
+        match target {
+            BulkTarget::Query(_) => self.states.iter().map(|(_, number)| number).sum(),
+            BulkTarget::Tasks(_) => total,
+        }
+    }
+
     fn ask(&self, target: &BulkTarget, total: u64) -> Question {
         let tasks = count(self.number, "task");
         let what = match self.act {
@@ -235,27 +298,24 @@ impl Choice {
         }
         if matches!(target, BulkTarget::Query(_)) {
             words.push(
-                "It is for all that match when it begins, also those not on the screen.".to_owned(),
+                "It is for all that match, also those not on the screen; tasks that were sent since they were counted are left out.".to_owned(),
             );
-        }
-        if total > MAX_BULK_TASKS {
-            words.push(format!(
-                "At most {} can be done at once: narrow the list first.",
-                thousands(MAX_BULK_TASKS)
-            ));
         }
         // A list that grows all the time is narrowed to what the act is about: tasks that
         // come meanwhile and are none of it must not make it be refused.
-        let (target, expected) = match target {
+        let (tasks_meant, expected) = match target {
             BulkTarget::Query(query) => {
                 let query = TaskQuery {
                     states: self.states.iter().map(|(state, _)| state.clone()).collect(),
                     ..(**query).clone()
                 };
-                let expected = self.states.iter().map(|(_, number)| number).sum();
-                (BulkTarget::Query(Box::new(query)), expected)
+                (
+                    BulkTarget::Query(Box::new(query)),
+                    Some(self.size(target, total)),
+                )
             }
-            tasks @ BulkTarget::Tasks(_) => (tasks.clone(), total),
+            // These and no others, whatever became of them.
+            tasks @ BulkTarget::Tasks(_) => (tasks.clone(), None),
         };
         let verb = self.label.split(' ').next().unwrap_or_default();
         Question {
@@ -266,8 +326,8 @@ impl Choice {
             is_dangerous: !matches!(self.act, BulkAct::Retry { .. }),
             command: Command::Bulk {
                 act: self.act.clone(),
-                tasks: target,
-                expected: Some(expected),
+                tasks: tasks_meant,
+                expected,
             },
         }
     }
@@ -323,6 +383,53 @@ mod tests {
         };
         assert_eq!(query.states, [TaskState::Failure]);
         assert_eq!((query.search.as_str(), expected), ("mail", Some(4_000)));
+    }
+
+    #[test]
+    fn a_list_is_frozen_when_it_is_counted_and_chosen_tasks_are_exact() {
+        let list = BulkTarget::Query(Box::default());
+        let counted_list = frozen(list, Some(77));
+        let Command::Bulk {
+            tasks: BulkTarget::Query(query),
+            ..
+        } = choices(&counted())[0].ask(&counted_list, 5_000).command
+        else {
+            panic!("it is a bulk of a list");
+        };
+        assert_eq!(query.newest, Some(77));
+        let chosen = frozen(BulkTarget::Tasks(vec!["a".into()]), Some(77));
+        let Command::Bulk {
+            tasks, expected, ..
+        } = choices(&counted())[0].ask(&chosen, 5_000).command
+        else {
+            panic!("it is a bulk");
+        };
+        assert_eq!((tasks, expected), (chosen, None));
+    }
+
+    #[test]
+    fn the_most_at_once_is_compared_with_what_the_act_is_about() {
+        let many = BulkCount {
+            total: 900_000,
+            states: vec![
+                (TaskState::Failure, MAX_BULK_TASKS),
+                (TaskState::Pending, MAX_BULK_TASKS + 1),
+                (TaskState::Started, 799_999 - MAX_BULK_TASKS),
+            ],
+            revocable: MAX_BULK_TASKS + 1,
+            running: 0,
+            retriable: MAX_BULK_TASKS,
+        };
+        let list = BulkTarget::Query(Box::default());
+        let choices = choices(&many);
+        let sizes: Vec<u64> = choices.iter().map(|c| c.size(&list, many.total)).collect();
+        assert_eq!(sizes, [MAX_BULK_TASKS, MAX_BULK_TASKS + 1]);
+        assert_eq!(
+            too_many(&choices[1..]),
+            "Revoke 100,001 waiting: at most 100,000 at once, narrow the list first"
+        );
+        let chosen = BulkTarget::Tasks(Vec::new());
+        assert_eq!(choices[0].size(&chosen, many.total), 900_000);
     }
 
     #[test]

@@ -223,7 +223,7 @@ pub fn TasksPage() -> impl IntoView {
             </Show>
         </div>
         <Pages query=query total=total />
-        {selection.map(|selection| view! { <BulkBar selection query total /> })}
+        {selection.map(|selection| view! { <BulkBar selection query total latest /> })}
     }
     .into_any()
 }
