@@ -53,6 +53,17 @@ impl<K: Ord + Clone + Send + Sync + 'static> Selection<K> {
         self.keys.set(BTreeSet::new());
     }
 
+    /// Leaves chosen only what is still known.
+    pub fn keep_known(&self) {
+        self.order.with(|order| {
+            let is_lost = |keys: &BTreeSet<K>| keys.iter().any(|key| !order.contains(key));
+            if self.keys.with_untracked(is_lost) {
+                self.keys
+                    .update(|keys| keys.retain(|key| order.contains(key)));
+            }
+        });
+    }
+
     /// Changes a row, and with `is_range` all from the one changed before to it.
     pub fn toggle(&self, key: &K, is_range: bool) {
         if self.is_all.get_untracked() {
@@ -216,6 +227,20 @@ mod tests {
         assert_eq!(range(&order, Some(&1), &3), [3, 9, 1]);
         assert_eq!(range(&order, Some(&7), &3), [3]);
         assert_eq!(range(&order, None, &3), [3]);
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_chosen() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let order = RwSignal::new(vec![1, 2, 3]);
+            let chosen = Selection::new(order.into());
+            chosen.toggle_known();
+            order.set(vec![3, 1, 4]);
+            chosen.keep_known();
+            let keys: Vec<i32> = chosen.keys.get_untracked().into_iter().collect();
+            assert_eq!(keys, [1, 3]);
+        });
     }
 
     #[test]

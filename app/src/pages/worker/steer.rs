@@ -15,15 +15,20 @@ use leptos::{ev::SubmitEvent, prelude::*};
 use model::{Command, CommandKind, Destination, Inspection, QueueName, WorkerName};
 use std::collections::BTreeSet;
 
+/// So many workers of a question are named.
+const MOST_NAMES: usize = 10;
+
 /// Asks before workers are shut down; their name, or the number of them, is typed.
 pub(crate) fn shut_down(names: &BTreeSet<WorkerName>) -> Question {
     let (who, typed) = whom(names);
+    let mut words = vec![
+        "It finishes the tasks that run, takes no others, and ends. What it holds reserved goes back to the queues.".to_owned(),
+        "Celeriac can’t start it again: whatever started it must.".to_owned(),
+    ];
+    words.extend(listed(names));
     Question {
         title: format!("Shut down {who}"),
-        words: vec![
-            "It finishes the tasks that run, takes no others, and ends. What it holds reserved goes back to the queues.".to_owned(),
-            "Celeriac can’t start it again: whatever started it must.".to_owned(),
-        ],
+        words,
         typed: Some(typed),
         act: format!("Shut down {who}"),
         is_dangerous: true,
@@ -36,13 +41,14 @@ pub(crate) fn shut_down(names: &BTreeSet<WorkerName>) -> Question {
 /// Asks before the processes of pools are replaced.
 pub(crate) fn restart_pool(names: &BTreeSet<WorkerName>) -> Question {
     let (who, _) = whom(names);
+    let mut words = vec![
+        "Its processes are replaced; tasks that run in them are ended.".to_owned(),
+        "Only workers with worker_pool_restarts = True do so; others refuse and say it.".to_owned(),
+    ];
+    words.extend(listed(names));
     Question {
         title: format!("Restart the pool of {who}"),
-        words: vec![
-            "Its processes are replaced; tasks that run in them are ended.".to_owned(),
-            "Only workers with worker_pool_restarts = True do so; others refuse and say it."
-                .to_owned(),
-        ],
+        words,
         typed: None,
         act: "Restart the pool".to_owned(),
         is_dangerous: true,
@@ -50,6 +56,23 @@ pub(crate) fn restart_pool(names: &BTreeSet<WorkerName>) -> Question {
             workers: Destination::Workers(names.clone()),
         },
     }
+}
+
+/// Returns which workers are meant, where the title tells only how many.
+fn listed(names: &BTreeSet<WorkerName>) -> Option<String> {
+    if names.len() < 2 {
+        return None;
+    }
+    let first: Vec<&str> = names
+        .iter()
+        .take(MOST_NAMES)
+        .map(|name| name.as_str())
+        .collect();
+    let more = match names.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {} more", format::thousands(more as u64)),
+    };
+    Some(format!("{}{more}.", first.join(", ")))
 }
 
 /// Returns how workers are called, and what is typed to confirm that they are meant.
@@ -373,5 +396,19 @@ mod tests {
         let two = shut_down(&names(&["a@x", "b@x"]));
         assert_eq!(two.typed.as_deref(), Some("2"));
         assert_eq!(two.act, "Shut down 2 workers");
+    }
+
+    #[test]
+    fn a_question_about_several_workers_names_them() {
+        let names = |number: usize| (0..number).map(|n| format!("w{n:02}@x").into()).collect();
+        let last = |question: Question| question.words.last().cloned();
+        assert_eq!(
+            last(restart_pool(&names(2))).as_deref(),
+            Some("w00@x, w01@x.")
+        );
+        let many = last(shut_down(&names(13))).unwrap_or_default();
+        assert!(many.starts_with("w00@x, "), "{many}");
+        assert!(many.ends_with("w09@x and 3 more."), "{many}");
+        assert_eq!(shut_down(&names(1)).words.len(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! Which workers, in which order: the query string of the page.
 
-use crate::components::worker_badge::name_of;
+use crate::components::worker_badge::{is_there, name_of};
 use model::{Keyed, WorkerStatus, WorkerSummary};
 use std::cmp::Ordering;
 
@@ -152,9 +152,23 @@ impl Arrangement {
         self.status.is_none_or(|status| status == worker.status) && self.has_text(worker)
     }
 
+    /// Returns the keys of the workers shown that can be told something, in order.
+    pub(super) fn told(&self, workers: &[WorkerSummary]) -> Vec<<WorkerSummary as Keyed>::Key> {
+        self.in_order(workers, |worker| is_there(worker.status))
+    }
+
     /// Returns the keys of the workers shown, in order.
     pub(super) fn arrange(&self, workers: &[WorkerSummary]) -> Vec<<WorkerSummary as Keyed>::Key> {
-        let mut shown: Vec<&WorkerSummary> = workers.iter().filter(|w| self.shows(w)).collect();
+        self.in_order(workers, |_| true)
+    }
+
+    fn in_order(
+        &self,
+        workers: &[WorkerSummary],
+        is_wanted: impl Fn(&WorkerSummary) -> bool,
+    ) -> Vec<<WorkerSummary as Keyed>::Key> {
+        let shown = workers.iter().filter(|w| self.shows(w) && is_wanted(w));
+        let mut shown: Vec<&WorkerSummary> = shown.collect();
         shown.sort_by(|a, b| {
             let order = self.compare(a, b);
             order.then_with(|| (&a.name, a.pid).cmp(&(&b.name, b.pid)))
@@ -310,6 +324,22 @@ pub(super) mod tests {
             names("search=mail&status=lost", &workers),
             ["celery@mail-1"]
         );
+    }
+
+    #[test]
+    fn only_workers_that_are_shown_and_there_are_told_anything() {
+        let mut workers = ["a", "b", "c", "d", "mail"].map(worker);
+        for (worker, status) in workers.iter_mut().zip(STATUSES) {
+            worker.status = status;
+        }
+        let told = |query: &str| {
+            let keys = read(query).told(&workers);
+            let names = keys.into_iter().map(|(name, _)| name.to_string());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(told("sort=-name"), ["c", "b", "a"]);
+        assert_eq!(told("search=b"), ["b"]);
+        assert!(told("status=lost").is_empty());
     }
 
     #[test]

@@ -239,7 +239,10 @@ fn Table(list: Signal<WorkerList>, arrangement: Memo<Arrangement>) -> impl IntoV
         }
     });
     let selection = may_select().then(|| {
-        let selection: Selection<Key> = Selection::new(shown.into());
+        // What is gone or out of sight must not be told anything.
+        let told = Memo::new(move |_| arrangement.with(|a| list.with(|list| a.told(&list.rows))));
+        let selection: Selection<Key> = Selection::new(told.into());
+        Effect::new(move || selection.keep_known());
         provide_context(selection);
         selection
     });

@@ -128,8 +128,19 @@ pub(super) fn WorkerRow(
         let key = key.clone();
         move |_| selection.is_some_and(|selection| selection.has(&key))
     });
-    let select =
-        selection.map(|selection| view! { <SelectCell selection key name=name.to_string() /> });
+    // Nobody hears what is told to a process that is gone.
+    let is_told = Memo::new(move |_| is_there(status.get()));
+    let select = selection.map(|selection| {
+        let name = name.to_string();
+        view! {
+            <Show
+                when=move || is_told.get()
+                fallback=|| view! { <td class="col-select with-script"></td> }
+            >
+                <SelectCell selection key=key.clone() name=name.clone() />
+            </Show>
+        }
+    });
     // Without task events nothing was counted: that is not the same as none.
     let told = move |count: Memo<u64>| {
         move || {
@@ -211,7 +222,7 @@ pub(super) fn WorkerRow(
             >
                 {heartbeat}
             </td>
-            <RowMenu name=name.clone() pid />
+            <RowMenu name=name.clone() pid is_told />
         </tr>
     }
     .into_any()

@@ -22,9 +22,9 @@ pub(super) fn may_select() -> bool {
     may(CommandKind::EnableEvents)
 }
 
-/// The menu of one worker.
+/// The menu of one worker; none while its process is not there.
 #[component]
-pub(super) fn RowMenu(name: WorkerName, pid: u32) -> impl IntoView {
+pub(super) fn RowMenu(name: WorkerName, pid: u32, is_told: Memo<bool>) -> impl IntoView {
     let steering = Steering::of_page();
     let act = Act::new();
     let (id, label) = (format!("acts-{name}-{pid}"), format!("Acts on {name}"));
@@ -34,35 +34,42 @@ pub(super) fn RowMenu(name: WorkerName, pid: u32) -> impl IntoView {
     let run =
         move |command: fn(Destination) -> Command| Callback::new(move |()| act.run(command(to())));
     let item = move |label, command| view! { <MenuItem label on_press=run(command) /> };
+    let items = move || {
+        view! {
+            {item("Ping", |workers| Command::Ping { workers })}
+            {may(CommandKind::EnableEvents)
+                .then(|| {
+                    view! {
+                        {item("Turn task events on", |workers| Command::EnableEvents { workers })}
+                        {item(
+                            "Turn task events off",
+                            |workers| Command::DisableEvents { workers },
+                        )}
+                        <MenuItem
+                            label="Restart pool…"
+                            on_press=Callback::new(move |()| steering.ask(restart_pool(&one())))
+                        />
+                    }
+                })}
+            {may(CommandKind::Shutdown)
+                .then(|| {
+                    view! {
+                        <MenuItem
+                            label="Shut down…"
+                            is_dangerous=true
+                            on_press=Callback::new(move |()| steering.ask(shut_down(&one())))
+                        />
+                    }
+                })}
+        }
+    };
     view! {
         <td class="col-menu with-script">
-            <Menu id label>
-                {item("Ping", |workers| Command::Ping { workers })}
-                {may(CommandKind::EnableEvents)
-                    .then(|| {
-                        view! {
-                            {item("Turn task events on", |workers| Command::EnableEvents { workers })}
-                            {item(
-                                "Turn task events off",
-                                |workers| Command::DisableEvents { workers },
-                            )}
-                            <MenuItem
-                                label="Restart pool…"
-                                on_press=Callback::new(move |()| steering.ask(restart_pool(&one())))
-                            />
-                        }
-                    })}
-                {may(CommandKind::Shutdown)
-                    .then(|| {
-                        view! {
-                            <MenuItem
-                                label="Shut down…"
-                                is_dangerous=true
-                                on_press=Callback::new(move |()| steering.ask(shut_down(&one())))
-                            />
-                        }
-                    })}
-            </Menu>
+            <Show when=move || is_told.get()>
+                <Menu id=id.clone() label=label.clone()>
+                    {items()}
+                </Menu>
+            </Show>
         </td>
     }
     .into_any()
