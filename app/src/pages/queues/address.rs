@@ -107,7 +107,7 @@ impl Order {
 pub(super) struct Address {
     /// The order of the table.
     pub order: Order,
-    /// The queue that is chosen; the fullest one otherwise.
+    /// The queue that is chosen; without one the depth of the fullest is drawn.
     pub queue: Option<QueueName>,
     /// The first message that is looked at, counted from 0; none unless the drawer is open.
     pub peek: Option<u64>,
@@ -166,6 +166,12 @@ impl Address {
             peek: Some(offset),
             ..self.clone()
         }
+    }
+
+    /// Returns the queue whose messages are looked at, and the first of them. The
+    /// queue must be named: the fullest one changes while a person reads or purges.
+    pub(super) fn looked_at(&self) -> Option<(QueueName, u64)> {
+        Some((self.queue.clone()?, self.peek?))
     }
 
     /// Returns the page without the drawer.
@@ -238,5 +244,8 @@ mod tests {
             "/broker?queue=mail&peek=51"
         );
         assert_eq!(of(&[("peek", "")]).peek, Some(0));
+        assert_eq!(address.looked_at(), Some(("mail".into(), 100)));
+        assert_eq!(of(&[("peek", "1")]).looked_at(), None);
+        assert_eq!(of(&[("queue", "mail")]).looked_at(), None);
     }
 }

@@ -69,6 +69,7 @@ fn content(list: Signal<QueueList>) -> impl IntoView {
     });
     let has_redis = Memo::new(move |_| list.with(|list| list.redis.is_some()));
     view! {
+        <PurgedCard list />
         <Show
             when=move || !is_empty.get()
             fallback=move || {
@@ -79,7 +80,6 @@ fn content(list: Signal<QueueList>) -> impl IntoView {
                 }
             }
         >
-            <PurgedCard list />
             <QueueTable list address chosen />
             <PriorityLegend steps />
             <DepthCard list address chosen />
@@ -88,7 +88,7 @@ fn content(list: Signal<QueueList>) -> impl IntoView {
             <RedisCard list />
         </Show>
         <LeftoverCard list />
-        <PeekDrawer list address chosen />
+        <PeekDrawer list address />
         <PurgeDialog />
         <MoveDialog list />
     }

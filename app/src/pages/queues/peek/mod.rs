@@ -106,13 +106,8 @@ pub(super) fn PeekDrawer(
     list: Signal<QueueList>,
     /// What the address says.
     address: Memo<Address>,
-    /// The queue that is chosen.
-    chosen: Memo<Option<QueueName>>,
 ) -> impl IntoView {
-    let place = Memo::new(move |_| {
-        let offset = address.with(|address| address.peek)?;
-        Some((chosen.get()?, offset))
-    });
+    let place = Memo::new(move |_| address.with(Address::looked_at));
     let is_open = Memo::new(move |_| place.with(Option::is_some));
     view! {
         <Show when=move || is_open.get()>
