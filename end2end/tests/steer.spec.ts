@@ -142,6 +142,8 @@ test("rows are selected by the keyboard and retried together, and each one is ac
   await bar.getByRole("button", { name: "Retry 3 failed…" }).click();
   await expect(dialog(page)).toContainText("Retry 3 tasks");
   await dialog(page).getByRole("button", { name: "Retry 3 tasks" }).click();
+  // What was begun is not selected any more.
+  await expect(bar).toHaveCount(0);
   const progress = page.getByRole("region", { name: "Bulk" });
   await expect(progress).toContainText("Retried 3 tasks");
   await progress.getByText("Task by task").click();
@@ -199,7 +201,15 @@ test("a rate limit that a worker takes is shown as its own", async ({ page, stac
   await rate.fill("300/mm");
   await expect(dialog(page)).toContainText("Must be a number a second, or such as 10/m");
   await rate.fill("600/m");
+  // The dialog stays for what is not sent yet.
+  const soft = dialog(page).getByLabel("Soft limit, seconds");
+  const before = await soft.inputValue();
+  await soft.fill("45");
   await dialog(page).getByRole("button", { name: "Set rate limit" }).click();
   await expect(toast(page)).toContainText(web);
+  await expect(soft).toHaveValue("45");
+  await soft.fill(before);
+  await dialog(page).getByRole("button", { name: "Set rate limit" }).click();
+  await expect(dialog(page)).toHaveCount(0);
   await expect(row.locator(".col-rate")).toHaveText("600/m");
 });
