@@ -14,6 +14,9 @@ impl Control {
                 format!("The schedule has no entry {key}"),
             ));
         };
+        if let Some(obstacle) = entry.obstacle {
+            return Err(WireError::new(ErrorKind::Conflict, format!("{obstacle}.")));
+        }
         let task = Box::new(TaskDraft {
             name: entry.task,
             args: entry.args,
@@ -26,10 +29,15 @@ impl Control {
             retry_of: None,
             is_unchecked: false,
         });
-        let outcome = self.run_send(Command::Send { task }).await?;
+        let mut outcome = self.run_send(Command::Send { task }).await?;
         if let Some(task) = &outcome.task {
             let news = Box::new(ScheduleNews::RanByHand(task.clone()));
             self.parts.intake.push_input(Input::OfSchedule(news));
+        }
+        if !entry.other_options.is_empty() {
+            let options = entry.other_options.join(", ");
+            let note = format!("Options of the entry that were not sent with it: {options}.");
+            outcome.notes.push(note);
         }
         Ok(outcome)
     }

@@ -68,11 +68,17 @@ struct Kept {
 
 impl Kept {
     fn new(entry: BeatEntry, zone: Option<Zone>, task: u32, now: Timestamp) -> Self {
-        let args = entry.args.as_str();
+        let (has_args, has_kwargs) = entry.are_told;
+        // What is not told cannot be compared.
+        let args = has_args.then_some(entry.args.as_str());
+        let kwargs = has_kwargs.then_some(entry.kwargs.as_str());
         let mut kept = Self {
             // Beat hands on a list as it is, workers show tuples.
-            args: [render::value(args), render::arguments(args)],
-            kwargs: render::value(entry.kwargs.as_str()),
+            args: [
+                args.and_then(render::value),
+                args.and_then(render::arguments),
+            ],
+            kwargs: kwargs.and_then(render::value),
             zone,
             is_enabled: true,
             task,
@@ -412,12 +418,16 @@ impl Schedules {
 fn problem_of(kept: &Kept) -> Option<String> {
     let is_crontab = matches!(kept.entry.timing, Timing::Crontab(_));
     let is_rounded = matches!(kept.entry.timing, Timing::Every(_, false));
-    match &kept.entry.problem {
+    let problem = match &kept.entry.problem {
         Some(problem) => Some(problem.clone()),
         None if is_crontab && kept.zone.is_none() && kept.told.is_none() => {
             Some("It counts in a zone that is not known here".to_owned())
         }
         None if is_rounded => Some("Workers tell the interval rounded".to_owned()),
         None => None,
+    };
+    match (problem, &kept.entry.obstacle) {
+        (Some(problem), Some(obstacle)) => Some(format!("{problem}. {obstacle}")),
+        (problem, obstacle) => problem.or_else(|| obstacle.clone()),
     }
 }

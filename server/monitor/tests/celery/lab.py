@@ -28,6 +28,16 @@ if "BEAT" in os.environ:
                 "schedule": crontab(minute=30, hour=3),
                 "options": {"queue": "low", "priority": 9},
             },
+            "login": {
+                "task": "lab.add",
+                "schedule": crontab(minute=30, hour=3),
+                "kwargs": {"x": 1, "password": "secret"},
+            },
+            "bare": {
+                "task": "lab.fail",
+                "schedule": crontab(minute=30, hour=3),
+                "options": {"queue": "low", "expires": 60, "shadow": "bare"},
+            },
         },
     )
 

@@ -6,7 +6,7 @@ use crate::{
 };
 use model::{
     Caller, Door, ErrorKind, Outcome, Role, Schedule, ScheduleEntry, ScheduleKey, ScheduleSource,
-    TaskState, Timestamp, WireError,
+    TaskState, Timestamp, Topic, View, WireError,
 };
 use monitor::Monitor;
 use std::{os::unix::process::CommandExt, process::Stdio};
@@ -136,6 +136,21 @@ async fn the_runs_of_a_real_beat_are_seen_and_missed_ones_counted() {
         Some(Some(by_hand)),
         "a run by hand is not the schedule's"
     );
+    let told = monitor.schedule();
+    let login = entry(&told, "login").expect("the worker tells of it");
+    assert_eq!(login.kwargs.as_str(), r#"{"password":"********","x":1}"#);
+    let hides = "It cannot be run from here: Celery hides part of its arguments";
+    assert_eq!(login.problem.as_deref(), Some(hides));
+    let refused = run(&monitor, "login").await.expect_err("it is not told");
+    assert_eq!(
+        (refused.kind, refused.message),
+        (ErrorKind::Conflict, format!("{hides}."))
+    );
+    let bare = run(&monitor, "bare").await.expect("it is sent");
+    assert_eq!(
+        bare.notes.last().map(String::as_str),
+        Some("Options of the entry that were not sent with it: expires, shadow.")
+    );
     let unknown = run(&monitor, "weekly").await.expect_err("no such entry");
     assert_eq!(unknown.kind, ErrorKind::NotFound);
 
@@ -179,11 +194,13 @@ async fn tasks_with_an_eta_are_listed_by_their_time() {
     let in_seconds = tasks[0].eta.seconds_since(now());
     assert!((3000.0..=3600.0).contains(&in_seconds), "{in_seconds}");
 
-    // Another dashboard that heard no event finds them by asking.
+    // Another dashboard that heard no event finds them by asking, when somebody looks.
     let other = redis.monitor(|_| {});
     let found = eventually("the same", || {
-        let tasks = other.schedule().tasks;
-        (tasks.len() == 2).then_some(tasks)
+        let View::Schedule(shown) = other.snapshot(&Topic::Schedule).ok()?.view else {
+            return None;
+        };
+        (shown.tasks.len() == 2).then_some(shown.tasks)
     })
     .await;
     let ids: Vec<_> = found.iter().map(|task| &task.id).collect();

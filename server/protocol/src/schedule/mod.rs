@@ -41,6 +41,12 @@ pub struct BeatEntry {
     pub queue: Option<QueueName>,
     /// The priority it names.
     pub priority: Option<u8>,
+    /// Whether `args` and `kwargs` are what is sent, each.
+    pub are_told: (bool, bool),
+    /// Other options that it has, by name.
+    pub other_options: Vec<String>,
+    /// Why it cannot be sent as its scheduler would, a sentence without a full stop.
+    pub obstacle: Option<String>,
     /// When it is due.
     pub timing: Timing,
     /// The schedule as it is written.
@@ -60,30 +66,68 @@ impl BeatEntry {
     }
 
     fn new(name: &str, fields: &Value) -> Option<Self> {
-        let json = |key: &str| {
-            fields
-                .get(key)
-                .filter(|value| !value.is_null())
-                .and_then(|value| JsonText::parse(&value.to_string()).ok())
+        let field = |key: &str| fields.get(key).filter(|value| !value.is_null());
+        let json =
+            |key: &str| field(key).and_then(|value| JsonText::parse(&value.to_string()).ok());
+        let args = json("args").filter(JsonText::is_list);
+        let kwargs = json("kwargs").filter(JsonText::is_object);
+        let are_told = (
+            args.is_some() || field("args").is_none(),
+            kwargs.is_some() || field("kwargs").is_none(),
+        );
+        let option = |key: &str| field("options")?.get(key).filter(|value| !value.is_null());
+        let queue = option("queue").and_then(Value::as_str);
+        let priority = option("priority")
+            .and_then(Value::as_u64)
+            .and_then(|priority| priority.try_into().ok());
+        let other_options = field("options").and_then(Value::as_object).into_iter();
+        let other_options = other_options
+            .flatten()
+            .filter(|(name, value)| match name.as_str() {
+                "queue" => false,
+                "priority" => priority.is_none() && !value.is_null(),
+                _ => !value.is_null(),
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        let are_options_read = field("options").is_none_or(Value::is_object);
+        let is_queue_read = option("queue").is_none() || queue.is_some();
+        let obstacle = match (are_told, are_options_read && is_queue_read) {
+            ((true, true), true) => None,
+            ((true, true), false) => Some("its options cannot be read"),
+            _ => Some("its arguments cannot be read"),
         };
-        let option = |key: &str| fields.get("options")?.get(key);
         Some(Self {
             name: name.to_owned(),
             task: fields.get("task")?.as_str()?.into(),
-            args: json("args")
-                .filter(JsonText::is_list)
-                .unwrap_or_else(JsonText::empty_list),
-            kwargs: json("kwargs")
-                .filter(JsonText::is_object)
-                .unwrap_or_else(JsonText::empty_object),
-            queue: option("queue").and_then(Value::as_str).map(QueueName::from),
-            priority: option("priority")
-                .and_then(Value::as_u64)
-                .and_then(|priority| priority.try_into().ok()),
+            args: args.unwrap_or_else(JsonText::empty_list),
+            kwargs: kwargs.unwrap_or_else(JsonText::empty_object),
+            queue: queue.map(QueueName::from),
+            priority,
+            are_told,
+            other_options,
+            obstacle: obstacle.map(cannot_be_run),
             timing: Timing::Other,
             written: String::new(),
             problem: None,
         })
+    }
+
+    /// Notes what `conf` replies do not tell as it is.
+    ///
+    /// Celery hides values by their keys, at any depth of mappings
+    /// (`celery/app/utils.py filter_hidden_settings`), and what JSON does not
+    /// know becomes its repr (`celery/worker/control.py conf`, `safe_repr`).
+    fn look_for_hidden(&mut self, fields: &Value) {
+        let is_hidden = |key: &str| fields.get(key).is_some_and(has_hidden);
+        self.are_told.0 &= !is_hidden("args");
+        self.are_told.1 &= !is_hidden("kwargs");
+        let is_queue_object = |queue: &QueueName| queue.as_str().starts_with('<');
+        if ["args", "kwargs", "options"].into_iter().any(is_hidden) {
+            self.obstacle = Some(cannot_be_run("Celery hides part of its arguments"));
+        } else if self.queue.as_ref().is_some_and(is_queue_object) {
+            self.obstacle = Some(cannot_be_run("workers tell its queue as an object only"));
+        }
     }
 
     fn set(&mut self, written: String, timing: Result<Timing, String>) {
@@ -104,11 +148,29 @@ pub fn conf_entries(conf: &Value) -> Vec<BeatEntry> {
         .flatten()
         .filter_map(|(name, fields)| {
             let mut entry = BeatEntry::new(name, fields)?;
+            entry.look_for_hidden(fields);
             let (written, timing) = read_schedule(fields.get("schedule").unwrap_or(&Value::Null));
             entry.set(written, timing);
             Some(entry)
         })
         .collect()
+}
+
+/// What stands in place of a hidden value. Of a URL under a key with `backend`
+/// or `broker_url` only the password is hidden.
+const HIDDEN: &str = "********";
+
+fn has_hidden(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(HIDDEN),
+        Value::Array(values) => values.iter().any(has_hidden),
+        Value::Object(fields) => fields.values().any(has_hidden),
+        _ => false,
+    }
+}
+
+fn cannot_be_run(reason: &str) -> String {
+    format!("It cannot be run from here: {reason}")
 }
 
 /// Returns the zone in which the schedules of a `conf` reply count; `None` if
@@ -316,6 +378,60 @@ mod tests {
             Some(Tz::UTC)
         );
         assert_eq!(zone(json!({"CELERY_ENABLE_UTC": false})), None);
+    }
+
+    #[test]
+    fn what_celery_does_not_tell_as_it_is_cannot_be_sent() {
+        let read = |fields: Value| {
+            let mut fields = fields;
+            fields["task"] = json!("t.a");
+            let entries = conf_entries(&json!({"beat_schedule": {"a": fields}}));
+            entries.into_iter().next().expect("an entry")
+        };
+        let hides = "It cannot be run from here: Celery hides part of its arguments";
+        for (fields, are_told) in [
+            (json!({"args": [1, "********"]}), (false, true)),
+            (
+                json!({"kwargs": {"to": {"api_token": "********"}}}),
+                (true, false),
+            ),
+            (
+                json!({"kwargs": {"backend": "redis://u:********@h/1"}}),
+                (true, false),
+            ),
+            (
+                json!({"options": {"routing_key": "********"}}),
+                (true, true),
+            ),
+            (
+                json!({"args": "********", "options": {"queue": "<Queue low>"}}),
+                (false, true),
+            ),
+        ] {
+            let entry = read(fields.clone());
+            assert_eq!(entry.obstacle.as_deref(), Some(hides), "{fields}");
+            assert_eq!(entry.are_told, are_told, "{fields}");
+        }
+        for (fields, are_told) in [
+            (json!({"args": "{1, 2}"}), (false, true)),
+            (json!({"kwargs": "<Lazy>"}), (true, false)),
+            (json!({"options": {"queue": "<Queue low>"}}), (true, true)),
+            (json!({"options": {"queue": ["low"]}}), (true, true)),
+            (json!({"options": "<Options>"}), (true, true)),
+        ] {
+            let entry = read(fields.clone());
+            assert!(entry.obstacle.is_some_and(|told| told != hides), "{fields}");
+            assert_eq!(entry.are_told, are_told, "{fields}");
+        }
+        let options = json!({"queue": "low", "priority": 3, "expires": 9, "shadow": null,
+            "headers": {"a": 1}});
+        let entry = read(json!({"args": ["**"], "kwargs": null, "options": options}));
+        assert_eq!((entry.obstacle, entry.are_told), (None, (true, true)));
+        assert_eq!(entry.other_options, ["expires", "headers"]);
+        assert_eq!(
+            read(json!({"options": {"priority": "high"}})).other_options,
+            ["priority"]
+        );
     }
 
     #[test]
