@@ -541,7 +541,9 @@ impl State {
             id.is_some_and(|id| workers.is_known(id))
         });
         let hears = |task| workers.would_tell_of(task);
-        if self.health.is_up() && self.schedule.tick(now, hears) {
+        let queues = &self.queues;
+        let is_empty = |queue: Option<&_>, due| queues.is_empty_after(queue, due);
+        if self.health.is_up() && self.schedule.tick(now, hears, is_empty) {
             self.revisions.schedule = self.revision;
         }
         self.last_tick = now;

@@ -206,6 +206,18 @@ impl Queues {
         reading.is_some_and(|(_, reading)| reading.lengths.contains_key(queue))
     }
 
+    /// Tells whether a queue, or all of them, had nothing waiting when lengths
+    /// were read, if that was after a time.
+    pub(crate) fn is_empty_after(&self, queue: Option<&QueueName>, time: Timestamp) -> bool {
+        self.reading.as_ref().is_some_and(|(polled, reading)| {
+            let is_empty = match queue {
+                Some(queue) => reading.lengths.get(queue).is_some_and(|q| sum(q) == 0),
+                None => reading.lengths.values().all(|steps| sum(steps) == 0),
+            };
+            is_empty && *polled > time
+        })
+    }
+
     /// Returns what is wrong with the broker's keys.
     pub(crate) fn health(&self) -> BrokerHealth {
         let overdue = self

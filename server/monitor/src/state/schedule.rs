@@ -2,7 +2,9 @@
 
 use super::{Names, metrics};
 use hashbrown::{HashMap, HashSet};
-use model::{ScheduleEntry, ScheduleKey, ScheduleSource, TaskId, TaskName, Timestamp, WorkerName};
+use model::{
+    QueueName, ScheduleEntry, ScheduleKey, ScheduleSource, TaskId, TaskName, Timestamp, WorkerName,
+};
 use protocol::{
     EventKind, EventRef, render,
     schedule::{BeatEntry, RedBeatEntry, Timing, Zone, conf_entries, conf_zone},
@@ -64,6 +66,10 @@ struct Kept {
     /// The same of the run before, should the last one turn out to be by hand.
     before: Option<(Timestamp, Option<TaskId>)>,
     missed: u64,
+    /// When the run was due that was counted as missed last.
+    missed_due: Option<Timestamp>,
+    /// The same if the last run took that back.
+    taken_back: Option<Timestamp>,
 }
 
 impl Kept {
@@ -88,6 +94,8 @@ impl Kept {
             last_task: None,
             before: None,
             missed: 0,
+            missed_due: None,
+            taken_back: None,
             entry,
         };
         kept.due = kept.after(now);
@@ -114,17 +122,42 @@ impl Kept {
         }
     }
 
-    /// Tells whether a task sent at that time may be a run of it.
-    fn may_be_run(&self, at: Timestamp) -> bool {
+    /// Tells whether a task sent at that time may be a run of it. `is_exact`
+    /// is false of a time at which a worker took it, after any backlog.
+    fn may_be_run(&self, at: Timestamp, is_exact: bool) -> bool {
         match (&self.entry.timing, self.last_run, self.due) {
             (Timing::Every(seconds, _), Some(last), _) => at.seconds_since(last) >= seconds / 2.0,
             (Timing::Every(..), None, _) => true,
             (_, _, Some(due)) => {
                 let late = at.seconds_since(due);
-                (-EARLY_SECONDS..=LATE_SECONDS).contains(&late)
+                late >= -EARLY_SECONDS && (late <= LATE_SECONDS || !is_exact)
             }
             (_, _, None) => false,
         }
+    }
+
+    /// Takes a miss back if a task sent at that time fits what was due then;
+    /// tells whether it did.
+    fn took_back(&mut self, at: Timestamp, task: Option<TaskId>, is_exact: bool) -> bool {
+        let late = self.late_seconds();
+        let fits = |missed: &mut Timestamp| {
+            let after = at.seconds_since(*missed);
+            let is_next = self
+                .due
+                .is_some_and(|due| at.seconds_since(due) >= -EARLY_SECONDS);
+            after >= -EARLY_SECONDS && !is_next && (after <= late || !is_exact)
+        };
+        let Some(missed) = self.missed_due.take_if(fits) else {
+            return false;
+        };
+        self.missed -= 1;
+        let due = self.due;
+        self.ran(at, task);
+        self.taken_back = Some(missed);
+        if !matches!(self.entry.timing, Timing::Every(..)) {
+            self.due = due;
+        }
+        true
     }
 
     fn shows(&self, event: &EventRef<'_>) -> bool {
@@ -143,6 +176,7 @@ impl Kept {
         }
         self.last_run = Some(at);
         self.last_task = task;
+        self.taken_back = None;
         let from = match (&self.entry.timing, self.due) {
             // A run that came early is the one that was due.
             (Timing::Crontab(_), Some(due)) => due.max(at),
@@ -171,6 +205,8 @@ pub(crate) struct Schedules {
     kept: BTreeMap<(ScheduleSource, String), Kept>,
     /// Task types of entries.
     tasks: HashSet<u32>,
+    /// Those of them of which `task-sent` was heard.
+    sent: HashSet<u32>,
     asked: Option<Timestamp>,
     beat: Option<Timestamp>,
     /// Whether `RedBeat`'s lock is held; absent if there is no `RedBeat`.
@@ -248,7 +284,7 @@ impl Schedules {
     pub(crate) fn learn(&mut self, news: ScheduleNews, names: &mut Names, now: Timestamp) {
         match news {
             ScheduleNews::BeatAnswered => self.beat = Some(now),
-            ScheduleNews::RanByHand(id) => self.by_hand(id),
+            ScheduleNews::RanByHand(id) => self.by_hand(id, now),
             ScheduleNews::RedBeat { entries, is_locked } => {
                 let is_there = is_locked || !entries.is_empty() || self.is_locked.is_some();
                 self.is_locked = is_there.then_some(is_locked);
@@ -281,7 +317,9 @@ impl Schedules {
                             .last_run
                             .is_some_and(|last| ran.seconds_since(last) < 1.0);
                         if !is_told {
-                            kept.ran(ran, None);
+                            if !kept.took_back(ran, None, true) {
+                                kept.ran(ran, None);
+                            }
                             kept.due = told;
                         }
                     }
@@ -292,13 +330,18 @@ impl Schedules {
     }
 
     /// Notes that a task was sent by hand: it is no run of the schedule.
-    fn by_hand(&mut self, id: TaskId) {
+    fn by_hand(&mut self, id: TaskId, now: Timestamp) {
         for kept in self.kept.values_mut() {
             if kept.last_task.as_ref() == Some(&id) {
                 let before = kept.before.take();
                 kept.last_run = before.as_ref().map(|(at, _)| *at);
                 kept.last_task = before.and_then(|(_, task)| task);
-                kept.due = kept.last_run.and_then(|last| kept.after(last));
+                let due = kept.last_run.and_then(|last| kept.after(last));
+                kept.due = due.or_else(|| kept.after(now)).or(kept.told);
+                if let Some(missed) = kept.taken_back.take() {
+                    kept.missed += 1;
+                    kept.missed_due = Some(missed);
+                }
             }
         }
         if self.by_hand.len() >= MAX_BY_HAND {
@@ -320,11 +363,21 @@ impl Schedules {
             return false;
         }
         let at = event.timestamp.unwrap_or(now);
+        if event.kind == EventKind::TaskSent {
+            self.sent.insert(task);
+        }
+        let is_exact = self.sent.contains(&task);
         let mut changed = false;
         for kept in self.kept.values_mut().filter(|kept| kept.task == task) {
             let is_known = kept.last_task.as_ref().is_some_and(|l| l.as_str() == id);
-            if !is_known && kept.shows(event) && kept.may_be_run(at) {
-                kept.ran(at, Some(TaskId::from(id)));
+            if is_known || !kept.shows(event) {
+                continue;
+            }
+            let run = Some(TaskId::from(id));
+            if kept.took_back(at, run.clone(), is_exact) {
+                changed = true;
+            } else if kept.may_be_run(at, is_exact) {
+                kept.ran(at, run);
                 changed = true;
             }
         }
@@ -337,8 +390,14 @@ impl Schedules {
     }
 
     /// Lets time pass and counts runs that were due and not seen. `hears`
-    /// tells whether a run of a task type would have been heard of.
-    pub(crate) fn tick(&mut self, now: Timestamp, hears: impl Fn(u32) -> bool) -> bool {
+    /// tells whether a run of a task type would have been heard of, `is_empty`
+    /// whether a queue, or all of them, had nothing waiting after a time.
+    pub(crate) fn tick(
+        &mut self,
+        now: Timestamp,
+        hears: impl Fn(u32) -> bool,
+        is_empty: impl Fn(Option<&QueueName>, Timestamp) -> bool,
+    ) -> bool {
         let watching = *self.watching.get_or_insert(now);
         let mut changed = false;
         for kept in self.kept.values_mut() {
@@ -349,7 +408,13 @@ impl Schedules {
             }
             let was_watched = watching < due.plus_seconds(-EARLY_SECONDS);
             if kept.is_enabled && was_watched && hears(kept.task) {
+                // If only workers tell of runs, one may wait in a queue.
+                let queue = kept.entry.queue.as_ref();
+                if !self.sent.contains(&kept.task) && !is_empty(queue, due) {
+                    continue;
+                }
                 kept.missed += 1;
+                kept.missed_due = Some(due);
                 changed = true;
             }
             // After a long pause only what is due from now on counts.
