@@ -95,7 +95,9 @@ impl Part {
 const BRIEF: [Part; 2] = [Part::Stats, Part::ActiveQueues];
 
 /// What is asked of every worker now and then.
-const REGULAR: [Part; 4] = [Part::Stats, Part::ActiveQueues, Part::Conf, Part::Scheduled];
+///
+/// Not their ETA tasks: there may be many thousands, and workers write each of them out.
+const REGULAR: [Part; 3] = [Part::Stats, Part::ActiveQueues, Part::Conf];
 
 /// What is asked of every worker while somebody looks at the schedule.
 const SCHEDULE: [Part; 2] = [Part::Conf, Part::Scheduled];

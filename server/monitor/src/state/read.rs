@@ -209,6 +209,10 @@ impl State {
             let (Some(eta), None) = (held.eta, self.tasks.find(id)) else {
                 continue;
             };
+            // The answer may be old: whoever holds a task has begun it at its time.
+            if eta <= now {
+                continue;
+            }
             let queue = held
                 .task
                 .routing_key
