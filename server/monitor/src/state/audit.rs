@@ -17,20 +17,23 @@ pub(super) struct Audit {
 impl Audit {
     /// Takes a command that was given, or the end of one that was taken before.
     pub(super) fn record(&mut self, entry: AuditEntry) {
-        // A command may last while many others come and go, but rarely does.
-        let known = self
+        self.total = self.total.max(entry.number);
+        // Two that are given at the same moment may come in either order.
+        let place = self
             .entries
-            .iter_mut()
-            .find(|known| known.number == entry.number);
-        match known {
-            Some(known) => *known = entry,
-            // The end of one that is not kept any more.
-            None if entry.number <= self.total => {}
-            None => {
-                self.total = entry.number;
-                self.entries.push_front(entry);
+            .binary_search_by(|known| entry.number.cmp(&known.number));
+        match place {
+            Ok(place) => {
+                if let Some(known) = self.entries.get_mut(place) {
+                    *known = entry;
+                }
+            }
+            Err(place) if place < MAX_ENTRIES => {
+                self.entries.insert(place, entry);
                 self.entries.truncate(MAX_ENTRIES);
             }
+            // The end of one that is not kept any more.
+            Err(_) => {}
         }
     }
 
@@ -75,6 +78,28 @@ mod tests {
         let running = AuditResult::Running;
         assert_eq!(shown, [(3, running), (2, AuditResult::Done), (1, running)]);
         assert_eq!(log.total, 3);
+    }
+
+    #[test]
+    fn commands_that_come_in_another_order_are_kept_by_their_numbers() {
+        let mut audit = Audit::default();
+        let (running, done) = (AuditResult::Running, AuditResult::Done);
+        for (number, result) in [(2, running), (1, running), (4, running), (3, done)] {
+            audit.record(entry(number, result));
+        }
+        audit.record(entry(1, done));
+        let log = audit.log();
+        let shown: Vec<_> = log.entries.iter().map(|e| (e.number, e.result)).collect();
+        assert_eq!(shown, [(4, running), (3, done), (2, running), (1, done)]);
+        assert_eq!(log.total, 4);
+        // A full log takes one that is newer than its oldest, too.
+        for number in (5..=1_500).filter(|number| *number != 1_499) {
+            audit.record(entry(number, running));
+        }
+        audit.record(entry(1_499, running));
+        let log = audit.log();
+        let numbers: Vec<_> = log.entries.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, (501..=1_500).rev().collect::<Vec<_>>());
     }
 
     #[test]
