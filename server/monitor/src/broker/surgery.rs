@@ -138,16 +138,23 @@ pub(crate) async fn move_all(
         let mut step = 20;
         while moved < waiting {
             let most = i64::try_from((waiting - moved).min(step)).unwrap_or(1);
-            let mut elements: Vec<Vec<u8>> = redis::cmd("LRANGE")
+            // In one transaction: what is behind the newest was there before it.
+            let (place, mut elements): (Option<u64>, Vec<Vec<u8>>) = redis::pipe()
+                .atomic()
+                .cmd("LPOS")
+                .arg(&source)
+                .arg(&newest)
+                .cmd("LRANGE")
                 .arg(&source)
                 .arg(-most)
                 .arg(-1)
                 .query_async(connection)
                 .await?;
-            elements.reverse();
-            if elements.is_empty() {
+            if place.is_none() {
+                // Somebody took it, and all that waited when this began.
                 break;
             }
+            elements.reverse();
             // Later ones came after this began.
             let end = elements.iter().position(|element| *element == newest);
             elements.truncate(end.map_or(elements.len(), |last| last + 1));

@@ -801,3 +801,47 @@ async fn real_workers_run_each_task_once_whatever_is_moved_and_purged_meanwhile(
     assert_eq!(taken(&monitor), TASKS, "none ran twice");
     monitor.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_ends_when_others_took_what_waited_when_it_began() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    fill(&redis, "from", 0..80_000);
+    // Once the move is under way somebody empties the list and sends others.
+    let other = {
+        let mut connection = redis.connection();
+        let later: Vec<String> = (80_000..81_000)
+            .map(|number| message(&number.to_string(), "from", 0))
+            .collect();
+        std::thread::spawn(move || {
+            loop {
+                let moved: u64 = ::redis::cmd("LLEN")
+                    .arg("to")
+                    .query(&mut connection)
+                    .expect("a length");
+                if moved > 0 {
+                    break;
+                }
+            }
+            let (left, _, _): (u64, u64, u64) = ::redis::pipe()
+                .atomic()
+                .llen("from")
+                .del("from")
+                .lpush("from", later)
+                .query(&mut connection)
+                .expect("Redis takes them");
+            left
+        })
+    };
+    let outcome = run(&monitor, move_all("from", "to"))
+        .await
+        .expect("it moves");
+    let left = other.join().expect("the other one");
+    assert!(left > 0, "the move was over before somebody came between");
+    assert_eq!(outcome.count, Some(80_000 - left));
+    let moved = numbers(&list(&redis, "to", 0));
+    assert!(moved.iter().all(|number| *number < 80_000));
+    let stayed = numbers(&list(&redis, "from", 0));
+    assert_eq!(stayed, (80_000..81_000).collect::<Vec<_>>());
+    monitor.shutdown().await;
+}
