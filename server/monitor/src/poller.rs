@@ -4,7 +4,7 @@ use crate::{
     broker::{
         connect::Target,
         discovery::{self, Discovery},
-        queues, redbeat, surgery, unacked,
+        purges, queues, redbeat, unacked,
     },
     cell::StateReader,
     clock,
@@ -117,6 +117,7 @@ impl Poller {
             kept.next = Some(Instant::now() + pause);
             looked?;
         }
+        self.find_unclear(connection).await?;
         self.end_purges(connection).await
     }
 
@@ -153,6 +154,23 @@ impl Poller {
         Ok(())
     }
 
+    /// Looks whether purges happened of which no answer came.
+    async fn find_unclear(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<(), BrokerError> {
+        let now = clock::now();
+        let unclear = self.reader.read().queues().unclear_purges().to_vec();
+        for (purge, until) in unclear {
+            if let Some(found) = discovery::purge(connection, &self.keyspace, purge).await? {
+                self.tell(QueueNews::Purged(found));
+            } else if until <= now {
+                self.tell(QueueNews::PurgeOver(purge));
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes what was purged and can no longer be taken back.
     async fn end_purges(&self, connection: &mut MultiplexedConnection) -> Result<(), BrokerError> {
         let now = clock::now();
@@ -165,13 +183,15 @@ impl Poller {
                 .collect()
         };
         for purge in over {
-            surgery::let_go(connection, &self.keyspace, purge.0)
+            let is_over = purges::let_go(connection, &self.keyspace, purge.0, now.0)
                 .await
                 .map_err(|source| BrokerError::Command {
                     operation: "delete what was purged",
                     source,
                 })?;
-            self.tell(QueueNews::PurgeOver(purge));
+            if is_over {
+                self.tell(QueueNews::PurgeOver(purge));
+            }
         }
         Ok(())
     }

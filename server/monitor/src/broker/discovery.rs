@@ -163,8 +163,20 @@ pub(crate) async fn purges(
     Ok(purges)
 }
 
-/// Reads what was written down of a purge.
-pub(crate) fn read_purge(fields: &HashMap<String, String>) -> Option<PurgedQueue> {
+/// Returns what was written down of one purge, if it is kept.
+pub(crate) async fn purge(
+    connection: &mut MultiplexedConnection,
+    keyspace: &Keyspace,
+    id: PurgeId,
+) -> Result<Option<PurgedQueue>, BrokerError> {
+    let fields: HashMap<String, String> = connection
+        .hgetall(keyspace.purge(id.0))
+        .await
+        .map_err(failed("read of a purge"))?;
+    Ok(read_purge(&fields))
+}
+
+fn read_purge(fields: &HashMap<String, String>) -> Option<PurgedQueue> {
     let number = |name: &str| fields.get(name)?.parse::<u64>().ok();
     let time = |name| number(name).and_then(|micros| micros.try_into().ok().map(Timestamp));
     Some(PurgedQueue {
@@ -173,7 +185,7 @@ pub(crate) fn read_purge(fields: &HashMap<String, String>) -> Option<PurgedQueue
         at: time("at")?,
         until: time("until")?,
         purged: number("purged")?,
-        kept: number("purged")?,
+        kept: number("purged")?.saturating_sub(number("back").unwrap_or(0)),
         by: fields.get("by").cloned().unwrap_or_default(),
     })
 }

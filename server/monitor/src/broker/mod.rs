@@ -6,6 +6,7 @@ pub(crate) mod discovery;
 pub(crate) mod events;
 pub(crate) mod messages;
 pub(crate) mod pidbox;
+pub(crate) mod purges;
 pub(crate) mod queues;
 pub(crate) mod redbeat;
 mod resp;

@@ -17,13 +17,6 @@ const STEP_COMPARED: u64 = 200_000;
 /// Most elements of a queue that are looked through for single messages.
 const MAX_SOUGHT: u64 = 500_000;
 
-/// Messages that are put in order around others in one step.
-const STEP_RETURNED: u64 = 20_000;
-
-/// Seconds that a purge is kept for longer than it can be taken back, should
-/// nobody be there to delete it.
-const PURGE_SLACK_SECONDS: u64 = 60;
-
 /// Takes messages from the end where workers take them, those that are still there.
 ///
 /// The element is put where it belongs before it is taken away: if Redis
@@ -53,44 +46,6 @@ for i = 1, #ARGV, 2 do
   end
 end
 return moved";
-
-/// Puts the lists of a queue aside. KEYS: what is written down of it, the
-/// lists, then where they go. ARGV: seconds, then fields.
-const PUT_ASIDE: &str = r"
-local lists = (#KEYS - 1) / 2
-local purged = 0
-for i = 2, lists + 1 do
-  if redis.call('TYPE', KEYS[i]).ok == 'list' then
-    purged = purged + redis.call('LLEN', KEYS[i])
-    redis.call('RENAME', KEYS[i], KEYS[i + lists])
-    redis.call('EXPIRE', KEYS[i + lists], ARGV[1])
-  end
-end
-if purged > 0 then
-  redis.call('HSET', KEYS[1], 'purged', purged, unpack(ARGV, 2))
-  redis.call('EXPIRE', KEYS[1], ARGV[1])
-end
-return purged";
-
-/// Puts a list back before what waits by now, so that its messages run first.
-/// Whichever of the two is shorter is moved; if both are long, in steps.
-const PUT_BACK: &str = r"
-local kept = redis.call('LLEN', KEYS[2])
-if kept == 0 then return {0, 0} end
-local waiting = redis.call('LLEN', KEYS[1])
-local most = tonumber(ARGV[1])
-if waiting <= most then
-  for i = 1, waiting do redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end
-  redis.call('RENAME', KEYS[2], KEYS[1])
-  redis.call('PERSIST', KEYS[1])
-  return {kept, 0}
-end
-local moving = math.min(kept, most)
-for i = 1, moving do
-  redis.call('RPUSH', KEYS[1], redis.call('LINDEX', KEYS[2], 0))
-  redis.call('LPOP', KEYS[2])
-end
-return {moving, kept - moving}";
 
 /// Deletes lists that have no end and that nobody touches.
 const SWEEP: &str = r"
@@ -333,86 +288,6 @@ pub(crate) async fn delete(
         .query_async(connection)
         .await?;
     Ok(removed == 1)
-}
-
-/// A purge as it is written down beside what it took.
-#[derive(Clone, Debug)]
-pub(crate) struct Purge<'a> {
-    pub(crate) id: u64,
-    pub(crate) queue: &'a str,
-    pub(crate) by: &'a str,
-    pub(crate) at: i64,
-    pub(crate) until: i64,
-    pub(crate) seconds: u64,
-}
-
-/// Puts everything aside that waits in a queue, and returns how many messages that are.
-pub(crate) async fn put_aside(
-    connection: &mut MultiplexedConnection,
-    keyspace: &Keyspace,
-    purge: &Purge<'_>,
-) -> Result<u64, RedisError> {
-    let keys = keyspace.queue_keys(purge.queue);
-    let mut command = redis::cmd("EVAL");
-    command.arg(PUT_ASIDE).arg(1 + 2 * keys.len());
-    command.arg(keyspace.purge(purge.id));
-    for (_, key) in &keys {
-        command.arg(key);
-    }
-    for (step, _) in &keys {
-        command.arg(keyspace.purged(purge.id, *step));
-    }
-    command.arg(purge.seconds + PURGE_SLACK_SECONDS);
-    command.arg("purge").arg(purge.id);
-    command.arg("queue").arg(purge.queue);
-    command.arg("by").arg(purge.by);
-    command.arg("at").arg(purge.at);
-    command.arg("until").arg(purge.until);
-    command.query_async(connection).await
-}
-
-/// Puts back what a purge took. `done` is kept up to date.
-pub(crate) async fn put_back(
-    connection: &mut MultiplexedConnection,
-    keyspace: &Keyspace,
-    id: u64,
-    queue: &str,
-    done: &mut u64,
-) -> Result<(), RedisError> {
-    for (step, key) in keyspace.queue_keys(queue) {
-        loop {
-            let (moved, left): (u64, u64) = redis::cmd("EVAL")
-                .arg(PUT_BACK)
-                .arg(2)
-                .arg(&key)
-                .arg(keyspace.purged(id, step))
-                .arg(STEP_RETURNED)
-                .query_async(connection)
-                .await?;
-            *done += moved;
-            if left == 0 {
-                break;
-            }
-        }
-    }
-    redis::cmd("DEL")
-        .arg(keyspace.purge(id))
-        .query_async(connection)
-        .await
-}
-
-/// Deletes what a purge took, once it can no longer be taken back.
-pub(crate) async fn let_go(
-    connection: &mut MultiplexedConnection,
-    keyspace: &Keyspace,
-    id: u64,
-) -> Result<(), RedisError> {
-    let mut command = redis::cmd("UNLINK");
-    command.arg(keyspace.purge(id));
-    for &step in &keyspace.priority_steps {
-        command.arg(keyspace.purged(id, step));
-    }
-    command.query_async(connection).await
 }
 
 /// Deletes those of the lists that nobody touched for `idle_seconds`; returns

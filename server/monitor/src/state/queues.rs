@@ -14,6 +14,9 @@ const DEPTH_POINTS: usize = 360;
 /// Most queues that are followed.
 pub(crate) const MAX_QUEUES: usize = 10_000;
 
+/// Most purges without an answer that are looked for.
+const MAX_UNCLEAR: usize = 50;
+
 /// What one reading of the queues found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
@@ -53,6 +56,8 @@ pub(crate) enum QueueNews {
     Leftovers(Vec<Leftovers>, bool),
     /// A purge that can be taken back.
     Purged(PurgedQueue),
+    /// A purge of which no answer came, and until when it could be taken back.
+    PurgeUnclear(PurgeId, Timestamp),
     /// A purge that cannot be taken back any more.
     PurgeOver(PurgeId),
     /// Workers were told to stop consuming a queue.
@@ -91,6 +96,8 @@ pub(crate) struct Queues {
     /// When keys were looked through, and whether all of them.
     looked: Option<(Timestamp, bool)>,
     purged: Vec<PurgedQueue>,
+    /// Purges that may have happened, and until when that matters.
+    unclear: Vec<(PurgeId, Timestamp)>,
     paused: BTreeMap<QueueName, BTreeSet<WorkerName>>,
 }
 
@@ -175,12 +182,18 @@ impl Queues {
                 self.looked = Some((now, is_complete));
             }
             QueueNews::Purged(purged) => {
-                self.purged.retain(|other| other.purge != purged.purge);
+                self.forget_purge(purged.purge);
                 self.purged.push(purged);
                 self.purged
                     .sort_by_key(|purged| std::cmp::Reverse((purged.at, purged.purge)));
             }
-            QueueNews::PurgeOver(purge) => self.purged.retain(|other| other.purge != purge),
+            QueueNews::PurgeUnclear(purge, until) => {
+                if self.unclear.len() >= MAX_UNCLEAR {
+                    self.unclear.remove(0);
+                }
+                self.unclear.push((purge, until));
+            }
+            QueueNews::PurgeOver(purge) => self.forget_purge(purge),
             QueueNews::Paused(queue, workers) => {
                 self.paused.entry(queue).or_default().extend(workers);
             }
@@ -190,9 +203,19 @@ impl Queues {
         }
     }
 
+    fn forget_purge(&mut self, purge: PurgeId) {
+        self.purged.retain(|other| other.purge != purge);
+        self.unclear.retain(|(other, _)| *other != purge);
+    }
+
     /// Returns the purges that can be taken back.
     pub(crate) fn purges(&self) -> &[PurgedQueue] {
         &self.purged
+    }
+
+    /// Returns the purges that may have happened, and until when they could be taken back.
+    pub(crate) fn unclear_purges(&self) -> &[(PurgeId, Timestamp)] {
+        &self.unclear
     }
 
     /// Returns the workers that were told to stop consuming a queue.

@@ -4,9 +4,14 @@ use model::Timestamp;
 use monitor::{Monitor, MonitorConfig};
 use protocol::RedisUrl;
 use std::{
-    net::TcpListener,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -158,4 +163,91 @@ pub(crate) fn golden_events(file: &str) -> Vec<(Timestamp, String, Vec<u8>)> {
             is_event.then_some((time, channel.to_owned(), payload))
         })
         .collect()
+}
+
+/// Stands between an engine and Redis, and loses the answer to one command.
+pub(crate) struct LossyProxy {
+    port: u16,
+    is_cut: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl LossyProxy {
+    /// Starts one that lets nothing through any more, from Redis's answer to
+    /// a request which has these bytes until it is mended.
+    pub(crate) fn start(redis_port: u16, request: &'static [u8]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("an address").port();
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (cut, over) = (Arc::clone(&is_cut), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                if !cut.load(Ordering::SeqCst) {
+                    let redis = TcpStream::connect(("127.0.0.1", redis_port));
+                    relay(client, redis.expect("Redis listens"), request, &cut);
+                }
+            }
+        });
+        Self {
+            port,
+            is_cut,
+            is_over,
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Lets everything through again.
+    pub(crate) fn mend(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Drop for LossyProxy {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // Has the listener look; if it cannot, it is gone already.
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+}
+
+/// Passes bytes on in both directions until one side ends.
+fn relay(client: TcpStream, redis: TcpStream, request: &'static [u8], cut: &Arc<AtomicBool>) {
+    let (mut from_client, mut to_redis) = (
+        client.try_clone().expect("a socket"),
+        redis.try_clone().expect("a socket"),
+    );
+    let asked = Arc::clone(cut);
+    std::thread::spawn(move || {
+        let mut seen = Vec::new();
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = from_client.read(&mut part) {
+            seen.extend_from_slice(&part[..length]);
+            if seen.windows(request.len()).any(|window| window == request) {
+                asked.store(true, Ordering::SeqCst);
+            }
+            seen.drain(..seen.len().saturating_sub(request.len() - 1));
+            if to_redis.write_all(&part[..length]).is_err() {
+                break;
+            }
+        }
+        // The other side may have ended it already.
+        let _ = to_redis.shutdown(Shutdown::Both);
+    });
+    let (mut from_redis, mut to_client, cut) = (redis, client, Arc::clone(cut));
+    std::thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = from_redis.read(&mut part) {
+            if cut.load(Ordering::SeqCst) || to_client.write_all(&part[..length]).is_err() {
+                break;
+            }
+        }
+        let _ = to_client.shutdown(Shutdown::Both);
+    });
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     celery::{Worker, command, online},
-    support::{Redis, eventually, is_up},
+    support::{LossyProxy, Redis, eventually, is_up},
 };
 use model::{
     Caller, Command, Door, ErrorKind, LeftoverKind, Outcome, OutcomeStatus, QueueName, Role,
@@ -843,5 +843,107 @@ async fn a_move_ends_when_others_took_what_waited_when_it_began() {
     assert!(moved.iter().all(|number| *number < 80_000));
     let stayed = numbers(&list(&redis, "from", 0));
     assert_eq!(stayed, (80_000..81_000).collect::<Vec<_>>());
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_that_lost_messages_says_how_many_came_back() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    fill(&redis, "q", 0..400);
+    let undo = run(&monitor, purge("q")).await.expect("it is purged").undo;
+    let purge = undo.expect("it can be taken back").purge;
+    let lost: u64 = ::redis::cmd("DEL")
+        .arg(format!("celeriac.purged.{}.3", purge.0))
+        .query(&mut redis.connection())
+        .expect("a count");
+    assert_eq!(lost, 1);
+    let outcome = run(&monitor, Command::UndoPurge { purge })
+        .await
+        .expect("the rest is put back");
+    assert_eq!(
+        (outcome.status, outcome.count),
+        (OutcomeStatus::Partial, Some(300))
+    );
+    assert_eq!(
+        outcome.message,
+        "Put 300 of 400 messages back into q; the rest is no longer in Redis"
+    );
+    assert_eq!(waiting(&redis, "q").len(), 300);
+    assert!(monitor.queues().purged.is_empty());
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_does_not_end_while_it_is_taken_back() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    fill(&redis, "q", 0..400);
+    let undo = run(&monitor, purge("q")).await.expect("it is purged").undo;
+    let purge = undo.expect("it can be taken back").purge;
+    monitor.shutdown().await;
+    // As another dashboard leaves it in the middle of taking it back.
+    let key = format!("celeriac.purged.{}", purge.0);
+    let mut connection = redis.connection();
+    ::redis::pipe()
+        .hset(&key, "undo", 32_503_680_000_000_000_u64)
+        .hset(&key, "until", 1_000_000)
+        .query::<()>(&mut connection)
+        .expect("Redis takes it");
+    let monitor = redis.monitor(|_| {});
+    eventually("the purge", || monitor.queues().purged.first().cloned()).await;
+    for _ in 0..3 {
+        let polled = monitor.queues().polled;
+        eventually("another look", || {
+            (monitor.queues().polled != polled).then_some(())
+        })
+        .await;
+    }
+    let kept = |connection: &mut ::redis::Connection| -> u64 {
+        let keys = ["", ".0", ".3", ".6", ".9"].map(|step| format!("{key}{step}"));
+        let found = ::redis::cmd("EXISTS").arg(&keys).query(connection);
+        found.expect("a count")
+    };
+    assert_eq!(kept(&mut connection), 5, "its lists are left alone");
+    assert_eq!(monitor.queues().purged.len(), 1);
+    let _: u64 = ::redis::cmd("HSET")
+        .arg(&key)
+        .arg("undo")
+        .arg(1_000_000)
+        .query(&mut connection)
+        .expect("Redis takes it");
+    eventually("its end", || {
+        (kept(&mut connection) == 0 && monitor.queues().purged.is_empty()).then_some(())
+    })
+    .await;
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_without_an_answer_can_be_taken_back_once_it_is_found() {
+    let redis = Redis::start();
+    // Puts its lists aside, and nothing else does.
+    let proxy = LossyProxy::start(redis.port, b"redis.call('HSET', KEYS[1], 'purged'");
+    let url = format!("redis://127.0.0.1:{}/0", proxy.port());
+    let monitor = redis.monitor(|config| {
+        config.broker = protocol::RedisUrl::parse(&url).expect("a URL");
+    });
+    fill(&redis, "q", 0..400);
+    eventually("the queue", || monitor.queues().polled).await;
+    let error = run(&monitor, purge("q")).await.expect_err("no answer");
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert!(error.message.contains("It may have been purged"), "{error}");
+    assert!(waiting(&redis, "q").is_empty(), "it was purged");
+    assert!(monitor.queues().purged.is_empty(), "nobody knows yet");
+    proxy.mend();
+    let found = eventually("the purge", || monitor.queues().purged.first().cloned()).await;
+    assert_eq!((found.queue.as_str(), found.kept), ("q", 400));
+    let back = Command::UndoPurge { purge: found.purge };
+    let outcome = run(&monitor, back).await.expect("it is taken back");
+    assert_eq!(
+        (outcome.status, outcome.count),
+        (OutcomeStatus::Done, Some(400))
+    );
+    assert_each_once(waiting(&redis, "q"), 400);
     monitor.shutdown().await;
 }

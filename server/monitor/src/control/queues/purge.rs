@@ -7,14 +7,15 @@
 
 use super::{counted, refused};
 use crate::{
-    broker::{discovery, surgery},
+    broker::{discovery, purges},
     clock,
     control::Control,
     state::queues::QueueNews,
 };
-use model::{Caller, ErrorKind, Outcome, PurgeId, PurgedQueue, QueueName, Undo, WireError};
-use redis::{AsyncCommands, aio::MultiplexedConnection};
-use std::collections::HashMap;
+use model::{
+    Caller, ErrorKind, Outcome, OutcomeStatus, PurgeId, PurgedQueue, QueueName, Undo, WireError,
+};
+use redis::aio::MultiplexedConnection;
 
 /// How long a purge can be taken back.
 const UNDO_SECONDS: u64 = 600;
@@ -42,7 +43,7 @@ impl Control {
         let until = now.plus_seconds(UNDO_SECONDS as f64);
         // Two purges at one moment would be one.
         let id = u64::try_from(now.0).unwrap_or(0);
-        let purge = surgery::Purge {
+        let purge = purges::Purge {
             id,
             queue: queue.as_str(),
             by: &caller.name,
@@ -50,13 +51,20 @@ impl Control {
             until: until.0,
             seconds: UNDO_SECONDS,
         };
-        let done = surgery::put_aside(&mut connection, &self.parts.keyspace, &purge).await;
+        let done = purges::put_aside(&mut connection, &self.parts.keyspace, &purge).await;
         let purged = match done {
             Ok(purged) => purged,
-            Err(error) => match self.written_down(id).await {
-                Some(purged) => purged,
+            // Redis said why it did not.
+            Err(error) if error.code().is_some() => {
+                return Err(refused("purge the queue", &error, "Nothing was purged."));
+            }
+            Err(error) => match self.written_down(PurgeId(id)).await {
+                Some(purge) => purge.purged,
                 None => {
-                    let message = "Nothing was purged, as far as can be told.";
+                    self.learn_of_queues(QueueNews::PurgeUnclear(PurgeId(id), until))
+                        .await;
+                    let message = "It may have been purged: if so, it can be taken back \
+                                   here once Redis tells of it.";
                     return Err(refused("purge the queue", &error, message));
                 }
             },
@@ -90,13 +98,17 @@ impl Control {
         Ok(outcome)
     }
 
-    /// Returns how many messages a purge took of which no answer came; `None`
-    /// if it did not happen or cannot be told.
-    async fn written_down(&self, id: u64) -> Option<u64> {
-        let mut connection = self.parts.target.connect(false).await.ok()?;
-        let key = self.parts.keyspace.purge(id);
-        let fields: HashMap<String, String> = connection.hgetall(key).await.ok()?;
-        discovery::read_purge(&fields).map(|purge| purge.purged)
+    /// Returns what is written down of a purge; `None` if it did not happen, is
+    /// over, or cannot be told.
+    async fn written_down(&self, purge: PurgeId) -> Option<PurgedQueue> {
+        let found = async {
+            let mut connection = self.parts.target.connect(false).await?;
+            discovery::purge(&mut connection, &self.parts.keyspace, purge).await
+        };
+        found.await.unwrap_or_else(|error| {
+            tracing::debug!(cause = error.chain(), "could not look for a purge");
+            None
+        })
     }
 
     /// Ends the oldest purges if there are more than may be kept.
@@ -107,8 +119,10 @@ impl Control {
             purges.skip(MAX_PURGES).map(|purge| purge.purge).collect()
         };
         for purge in over {
-            match surgery::let_go(connection, &self.parts.keyspace, purge.0).await {
-                Ok(()) => self.learn_of_queues(QueueNews::PurgeOver(purge)).await,
+            let now = clock::now().0;
+            match purges::let_go(connection, &self.parts.keyspace, purge.0, now).await {
+                Ok(false) => {}
+                Ok(true) => self.learn_of_queues(QueueNews::PurgeOver(purge)).await,
                 // Redis deletes it when its time is over.
                 Err(error) => tracing::warn!(%error, "could not end an old purge"),
             }
@@ -133,31 +147,69 @@ impl Control {
             return Err(over());
         }
         let mut connection = self.queue_connection().await?;
-        let mut done = 0;
-        let put = surgery::put_back(
-            &mut connection,
-            &self.parts.keyspace,
-            purge.0,
-            known.queue.as_str(),
-            &mut done,
-        )
-        .await;
-        put.map_err(|error| {
-            let so_far = format!(
-                "{} had been put back; to try again puts back the rest, each once.",
-                counted(done, "message")
-            );
-            refused("put the messages back", &error, &so_far)
+        let keyspace = &self.parts.keyspace;
+        // What is left of it, if this breaks, can be taken back for as long again.
+        let until = clock::now().plus_seconds(UNDO_SECONDS as f64);
+        let is_kept =
+            purges::begin_back(&mut connection, keyspace, purge.0, until.0, UNDO_SECONDS).await;
+        let is_kept = is_kept.map_err(|error| {
+            refused(
+                "put the messages back",
+                &error,
+                "None had been put back; it can be tried again.",
+            )
         })?;
-        self.learn_of_queues(QueueNews::PurgeOver(purge)).await;
-        let queue = &known.queue;
-        let mut outcome = Outcome::done(match done {
-            0 => format!("Everything had been put back into {queue} already"),
-            done => format!("Put {} back into {queue}", counted(done, "message")),
-        });
-        outcome.count = Some(done);
-        Ok(outcome)
+        if !is_kept {
+            self.learn_of_queues(QueueNews::PurgeOver(purge)).await;
+            return Err(over());
+        }
+        let known = PurgedQueue { until, ..known };
+        self.learn_of_queues(QueueNews::Purged(known.clone())).await;
+        let mut done = 0;
+        let queue = known.queue.as_str();
+        let put = purges::put_back(&mut connection, keyspace, purge.0, queue, &mut done).await;
+        match put {
+            Ok(counts) => {
+                self.learn_of_queues(QueueNews::PurgeOver(purge)).await;
+                Ok(put_back(&known, counts, done))
+            }
+            Err(error) => {
+                let so_far = format!(
+                    "{} had been put back; to try again puts back the rest, each once.",
+                    counted(done, "message")
+                );
+                let kept = known.kept.saturating_sub(done);
+                let rest = self.written_down(purge).await;
+                let rest = rest.unwrap_or(PurgedQueue { kept, ..known });
+                self.learn_of_queues(QueueNews::Purged(rest)).await;
+                Err(refused("put the messages back", &error, &so_far))
+            }
+        }
     }
+}
+
+/// Says what came of taking a purge back. `counts` are the messages it took
+/// and those put back by all tries, if that is known; `done` by this one.
+fn put_back(purge: &PurgedQueue, counts: Option<(u64, u64)>, done: u64) -> Outcome {
+    let queue = &purge.queue;
+    let (purged, back) = counts.unwrap_or((purge.kept, done));
+    let mut outcome = Outcome::done(match done {
+        _ if back < purged => {
+            let rest = match counts {
+                Some(_) => "the rest is no longer in Redis",
+                None => "somebody else put back the rest, or it is no longer in Redis",
+            };
+            let of = counted(purged, "message");
+            format!("Put {back} of {of} back into {queue}; {rest}")
+        }
+        0 => format!("Everything had been put back into {queue} already"),
+        done => format!("Put {} back into {queue}", counted(done, "message")),
+    });
+    if back < purged {
+        outcome.status = OutcomeStatus::Partial;
+    }
+    outcome.count = Some(done);
+    outcome
 }
 
 fn none_waited(queue: &QueueName) -> Outcome {
