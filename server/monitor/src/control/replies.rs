@@ -49,6 +49,13 @@ impl Heard {
         replies.map(|reply| &reply.worker).collect()
     }
 
+    /// Returns whether a worker did as asked, if it answered.
+    pub(super) fn says(&self, worker: &WorkerName) -> Option<bool> {
+        let mut replies = self.replies.iter();
+        let reply = replies.find(|reply| reply.worker == *worker);
+        reply.map(|reply| reply.is_ok)
+    }
+
     /// Says what came of it.
     pub(super) fn into_outcome(mut self, act: &Act) -> Outcome {
         let refused: Vec<&WorkerReply> = self.replies.iter().filter(|r| !r.is_ok).collect();

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     broker::pidbox::TellError,
     inspector::{LIMITS, Part},
-    state::Input,
+    state::{Input, queues::QueueNews},
 };
 use model::{
     Command, Destination, Outcome, OutcomeStatus, TaskName, WireError, WorkerName, WorkerReply,
@@ -198,6 +198,13 @@ impl Control {
             }
             Command::AddConsumer { queue, .. } | Command::CancelConsumer { queue, .. } => {
                 let is_add = matches!(command, Command::AddConsumer { .. });
+                if is_add && !heard.willing().is_empty() {
+                    let again = heard.willing().into_iter().cloned().collect();
+                    let news = QueueNews::Resumed(queue.clone(), again);
+                    self.parts
+                        .intake
+                        .push_input(Input::OfQueues(Box::new(news)));
+                }
                 // Workers say yes to both, whatever they consumed before.
                 let idle: Vec<&WorkerName> = heard
                     .willing()

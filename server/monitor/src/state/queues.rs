@@ -62,8 +62,8 @@ pub(crate) enum QueueNews {
     PurgeOver(PurgeId),
     /// Workers were told to stop consuming a queue.
     Paused(QueueName, BTreeSet<WorkerName>),
-    /// They were told to go on.
-    Resumed(QueueName),
+    /// These consume it again, or will by themselves.
+    Resumed(QueueName, BTreeSet<WorkerName>),
 }
 
 /// Since when a message is at the end of a list.
@@ -197,8 +197,13 @@ impl Queues {
             QueueNews::Paused(queue, workers) => {
                 self.paused.entry(queue).or_default().extend(workers);
             }
-            QueueNews::Resumed(queue) => {
-                self.paused.remove(&queue);
+            QueueNews::Resumed(queue, workers) => {
+                if let Some(paused) = self.paused.get_mut(&queue) {
+                    paused.retain(|worker| !workers.contains(worker));
+                    if paused.is_empty() {
+                        self.paused.remove(&queue);
+                    }
+                }
             }
         }
     }
@@ -300,11 +305,16 @@ impl Queues {
                 let rate = |rates: &HashMap<u32, f64>| rates.get(&id?).copied();
                 let oldest = self.oldest.get(name).copied();
                 let unacked = self.unacked.as_ref();
+                let consumers = consumers.get(name).cloned().unwrap_or_default();
+                // Who was told to stop and consumes it all the same is not paused.
+                let paused = self.paused.get(name).into_iter().flatten();
+                let paused = paused.filter(|worker| !consumers.contains(worker));
                 QueueSummary {
                     name: name.clone(),
                     ready: sum(steps),
                     steps: steps.clone(),
-                    consumers: consumers.get(name).cloned().unwrap_or_default(),
+                    paused: paused.cloned().collect(),
+                    consumers,
                     are_consumers_known,
                     depth: self
                         .depth
@@ -316,11 +326,6 @@ impl Queues {
                     unacked: unacked.map(|counts| counts.get(name).copied().unwrap_or(0)),
                     oldest_since: oldest.map(|(since, _)| since),
                     is_oldest_exact: oldest.is_some_and(|(_, is_exact)| is_exact),
-                    paused: self
-                        .paused
-                        .get(name)
-                        .map(|workers| workers.iter().cloned().collect())
-                        .unwrap_or_default(),
                 }
             })
             .collect();

@@ -6,7 +6,7 @@ use crate::{
 };
 use model::{
     Caller, Command, Door, ErrorKind, LeftoverKind, Outcome, OutcomeStatus, QueueName, Role,
-    WireError,
+    WireError, WorkerStatus,
 };
 use monitor::Monitor;
 use std::{
@@ -945,5 +945,66 @@ async fn a_purge_without_an_answer_can_be_taken_back_once_it_is_found() {
         (OutcomeStatus::Done, Some(400))
     );
     assert_each_once(waiting(&redis, "q"), 400);
+    monitor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_paused_no_more_once_its_workers_consume_it_or_are_gone() {
+    let redis = Redis::start();
+    let monitor = redis.monitor(|_| {});
+    is_up(&monitor).await;
+    let _one = Worker::start(&redis, "w1@lab", &["-P", "threads", "-Q", "lab"]);
+    let two = Worker::start(&redis, "w2@lab", &["-P", "threads", "-Q", "lab"]);
+    online(&monitor, "w1@lab").await;
+    online(&monitor, "w2@lab").await;
+    eventually("both consumers", || {
+        let rows = monitor.queues().rows;
+        let row = rows.into_iter().find(|row| row.name.as_str() == "lab")?;
+        (row.consumers.len() == 2).then_some(())
+    })
+    .await;
+    let paused = |monitor: &Monitor| -> Option<Vec<String>> {
+        let rows = monitor.queues().rows;
+        let row = rows.into_iter().find(|row| row.name.as_str() == "lab")?;
+        Some(row.paused.iter().map(ToString::to_string).collect())
+    };
+    let pause = Command::PauseQueue {
+        queue: "lab".into(),
+    };
+    let outcome = run(&monitor, pause).await.expect("it is paused");
+    assert_eq!(outcome.status, OutcomeStatus::Done, "{outcome:?}");
+    eventually("both paused", || {
+        (paused(&monitor)? == ["w1@lab", "w2@lab"]).then_some(())
+    })
+    .await;
+    let add = Command::AddConsumer {
+        queue: "lab".into(),
+        workers: model::Destination::one("w1@lab".into()),
+    };
+    let outcome = run(&monitor, add).await.expect("it is added");
+    assert_eq!(outcome.status, OutcomeStatus::Done, "{outcome:?}");
+    eventually("one paused", || {
+        (paused(&monitor)? == ["w2@lab"]).then_some(())
+    })
+    .await;
+    drop(two);
+    eventually("one gone", || {
+        let status = monitor.worker(&"w2@lab".into())?.summary.status;
+        matches!(status, WorkerStatus::Lost | WorkerStatus::Offline).then_some(())
+    })
+    .await;
+    let resume = Command::ResumeQueue {
+        queue: "lab".into(),
+    };
+    let outcome = run(&monitor, resume.clone()).await.expect("it is resumed");
+    assert_eq!(outcome.status, OutcomeStatus::Done, "{outcome:?}");
+    assert!(
+        outcome.notes.iter().any(|note| note
+            == "Not online: w2@lab; they consume it by themselves when they start again"),
+        "{outcome:?}"
+    );
+    assert_eq!(paused(&monitor), Some(Vec::new()));
+    let error = run(&monitor, resume).await.expect_err("not paused");
+    assert_eq!(error.kind, ErrorKind::Conflict);
     monitor.shutdown().await;
 }

@@ -1,8 +1,15 @@
 //! Pausing a queue, and going on.
 
-use crate::{control::Control, state::queues::QueueNews};
-use model::{ErrorKind, Outcome, OutcomeStatus, QueueName, WireError, WorkerName, WorkerReply};
-use protocol::{Reply, inspect};
+use crate::{
+    broker::pidbox::TellError,
+    control::{
+        Control, not_sent,
+        replies::{Act, Heard, who},
+    },
+    state::queues::QueueNews,
+};
+use model::{Destination, ErrorKind, Outcome, OutcomeStatus, QueueName, WireError, WorkerName};
+use protocol::inspect;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -18,27 +25,30 @@ impl Control {
                 format!("No worker that answers consumes {queue}"),
             ));
         }
-        let replies = self.tell("cancel_consumer", queue, &consumers).await?;
-        let mut outcome = sum_up(&consumers, replies);
-        outcome.message = match outcome.status {
-            OutcomeStatus::Done => format!("Paused {queue}"),
-            OutcomeStatus::Partial => format!("Some workers stopped consuming {queue}"),
-            OutcomeStatus::Refused => format!("No worker stopped consuming {queue}"),
-            OutcomeStatus::Silent => format!("Nobody answered in time about {queue}"),
+        let heard = self
+            .tell_about("cancel_consumer", queue, &consumers)
+            .await?;
+        // Who did not answer may have done it all the same, unless all who listen answered.
+        let is_told = |worker: &WorkerName| match heard.says(worker) {
+            Some(is_ok) => is_ok,
+            None => !heard.is_complete,
         };
-        if outcome.status == OutcomeStatus::Refused {
+        let told: BTreeSet<_> = consumers.iter().filter(|w| is_told(w)).cloned().collect();
+        let mut outcome = heard.into_outcome(&Act::Do(format!("stop consuming {queue}")));
+        match outcome.status {
+            OutcomeStatus::Done => outcome.message = format!("Paused {queue}"),
+            OutcomeStatus::Partial => {
+                outcome.message = format!("Some workers stopped consuming {queue}");
+            }
+            OutcomeStatus::Refused => {
+                outcome.message = format!("No worker stopped consuming {queue}");
+            }
+            // Says already why nobody answered.
+            OutcomeStatus::Silent => {}
+        }
+        if told.is_empty() {
             return Ok(outcome);
         }
-        // Who did not answer may have done it all the same.
-        let has_refused = |worker: &WorkerName| {
-            let mut replies = outcome.replies.iter();
-            replies.any(|reply| reply.worker == *worker && !reply.is_ok)
-        };
-        let told = consumers
-            .iter()
-            .filter(|worker| !has_refused(worker))
-            .cloned()
-            .collect();
         self.learn_of_queues(QueueNews::Paused(queue.clone(), told))
             .await;
         outcome.notes.push(
@@ -58,25 +68,53 @@ impl Control {
                 format!("{queue} was not paused here"),
             ));
         };
-        let replies = self.tell("add_consumer", queue, &workers).await?;
-        let mut outcome = sum_up(&workers, replies);
-        outcome.message = match outcome.status {
-            OutcomeStatus::Done => format!("Resumed {queue}"),
-            OutcomeStatus::Partial => format!("Some workers consume {queue} again"),
-            OutcomeStatus::Refused => format!("No worker consumes {queue} again"),
-            OutcomeStatus::Silent => format!("Nobody answered in time about {queue}"),
-        };
-        let is_done = matches!(outcome.status, OutcomeStatus::Done | OutcomeStatus::Partial);
-        if is_done {
-            self.learn_of_queues(QueueNews::Resumed(queue.clone()))
-                .await;
+        // Those that seem to be gone are told, too: one may only have lost its connection.
+        let mut heard = self.tell_about("add_consumer", queue, &workers).await?;
+        let live = self.parts.reader.read().live_workers();
+        let gone: BTreeSet<WorkerName> = workers
+            .iter()
+            .filter(|worker| heard.says(worker).is_none() && !live.contains(*worker))
+            .cloned()
+            .collect();
+        heard.silent.retain(|worker| !gone.contains(worker));
+        heard.strangers.retain(|worker| !gone.contains(worker));
+        let is_over = |worker: &WorkerName| heard.says(worker) == Some(true);
+        let over: BTreeSet<_> = workers.iter().filter(|w| is_over(w)).cloned().collect();
+        let is_nobody_left = heard.replies.is_empty() && heard.silent.is_empty();
+        let mut outcome = heard.into_outcome(&Act::Do(format!("consume {queue} again")));
+        if is_nobody_left {
+            outcome.status = OutcomeStatus::Done;
         }
-        if is_done && !outcome.silent.is_empty() {
+        match outcome.status {
+            OutcomeStatus::Done if is_nobody_left => {
+                outcome.message =
+                    format!("{queue} is paused no more; none of its workers is online");
+            }
+            OutcomeStatus::Done => outcome.message = format!("Resumed {queue}"),
+            OutcomeStatus::Partial => {
+                outcome.message = format!("Some workers consume {queue} again");
+            }
+            OutcomeStatus::Refused => {
+                outcome.message = format!("No worker consumes {queue} again");
+            }
+            OutcomeStatus::Silent => {}
+        }
+        if !gone.is_empty() {
+            let names: Vec<&WorkerName> = gone.iter().collect();
+            outcome.notes.push(format!(
+                "Not online: {}; they consume it by themselves when they start again",
+                who(&names)
+            ));
+        }
+        if !outcome.silent.is_empty() {
             outcome.notes.push(
-                "Those that did not answer consume it by themselves when they start again"
+                "The queue stays paused for those that did not answer, so that it can be tried again"
                     .to_owned(),
             );
         }
+        let over = over.union(&gone).cloned().collect();
+        self.learn_of_queues(QueueNews::Resumed(queue.clone(), over))
+            .await;
         self.ask_again(&workers).await;
         Ok(outcome)
     }
@@ -86,8 +124,9 @@ impl Control {
         let answers = self
             .parts
             .pidbox
-            .ask("active_queues", json!({}), None, self.parts.timeout)
-            .await?;
+            .tell("active_queues", json!({}), None, self.parts.timeout)
+            .await
+            .map_err(|(TellError::NotSent(error) | TellError::Unclear(error))| not_sent(error))?;
         let mut consumers: BTreeSet<WorkerName> = answers
             .replies
             .into_iter()
@@ -99,19 +138,15 @@ impl Control {
         Ok(consumers)
     }
 
-    async fn tell(
+    async fn tell_about(
         &self,
         command: &str,
         queue: &QueueName,
         workers: &BTreeSet<WorkerName>,
-    ) -> Result<Vec<Reply>, WireError> {
+    ) -> Result<Heard, WireError> {
         let arguments = json!({ "queue": queue });
-        let answers = self
-            .parts
-            .pidbox
-            .ask(command, arguments, Some(workers), self.parts.timeout)
-            .await?;
-        Ok(answers.replies)
+        let workers = Destination::Workers(workers.clone());
+        self.tell_workers(command, arguments, &workers).await
     }
 
     /// Has the lists of queues follow soon.
@@ -121,31 +156,4 @@ impl Control {
         }
         self.parts.intake.drained().await;
     }
-}
-
-fn sum_up(asked: &BTreeSet<WorkerName>, replies: Vec<Reply>) -> Outcome {
-    let mut outcome = Outcome::done("");
-    for reply in replies {
-        let error = inspect::error(&reply.value);
-        let text = error.or(inspect::ok(&reply.value)).unwrap_or_default();
-        outcome.replies.push(WorkerReply {
-            worker: reply.worker.clone(),
-            is_ok: error.is_none(),
-            text: text.to_owned(),
-        });
-    }
-    outcome.replies.sort_by(|a, b| a.worker.cmp(&b.worker));
-    outcome.silent = asked
-        .iter()
-        .filter(|worker| !outcome.replies.iter().any(|reply| reply.worker == **worker))
-        .cloned()
-        .collect();
-    let are_ok = outcome.replies.iter().filter(|reply| reply.is_ok).count();
-    outcome.status = match (outcome.replies.len(), are_ok) {
-        (0, _) => OutcomeStatus::Silent,
-        (_, 0) => OutcomeStatus::Refused,
-        (all, ok) if all == ok && outcome.silent.is_empty() => OutcomeStatus::Done,
-        _ => OutcomeStatus::Partial,
-    };
-    outcome
 }
