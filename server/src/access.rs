@@ -2,6 +2,7 @@
 //! user, who may do everything if it listens on a loopback address only, and
 //! may only look otherwise.
 
+use crate::security::{is_loopback, name_of};
 use axum::{extract::ConnectInfo, http::request::Parts};
 use model::{Caller, Door, Role};
 use std::net::SocketAddr;
@@ -36,9 +37,16 @@ impl Access {
     /// Allows other names: those by which a proxy on this host serves the dashboard.
     #[must_use]
     pub fn with_hosts(mut self, hosts: &[String]) -> Self {
-        let hosts = hosts.iter().map(|host| host.trim().to_ascii_lowercase());
+        let hosts = hosts.iter().map(|host| name_of(host.trim()));
         self.hosts.extend(hosts.filter(|host| !host.is_empty()));
         self
+    }
+
+    /// Tells whether a browser may know the dashboard by this name: where it
+    /// listens on loopback addresses only, another name was made to mean this host.
+    pub(crate) fn is_ours(&self, host: &str) -> bool {
+        let name = name_of(host);
+        !self.is_loopback || is_loopback(&name) || self.hosts.contains(&name)
     }
 
     /// Returns who sent a request.

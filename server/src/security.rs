@@ -37,22 +37,29 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
     response
 }
 
+/// Paths that machines ask by whatever name; they tell nothing of tasks' arguments.
+const FOR_MACHINES: [&str; 2] = ["/healthcheck", "/metrics"];
+
 /// Refuses what changes something unless it was sent by one of our pages or by
-/// a program, and bodies that are too large.
+/// a program, bodies that are too large, and everything that is asked under a
+/// name that is not ours.
 ///
 /// Nobody logs in, so a browser on the same host would lend its reach to any
-/// page it shows: one of another site (`Sec-Fetch-Site`, `Origin`), or one
-/// whose name was made to mean this host (DNS rebinding, told by `Host`).
+/// page it shows: one of another site (`Sec-Fetch-Site`, `Origin`), which
+/// could act though not read, or one whose name was made to mean this host
+/// (DNS rebinding, told by `Host`), which could do both.
 pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
-    if is_safe {
-        return next.run(request).await;
-    }
     let path = request.uri().path();
-    if let Err(reason) = origin(request.headers(), request.uri(), &state.access) {
+    let checked = match is_safe {
+        true if FOR_MACHINES.contains(&path) => Ok(()),
+        true => name(host(request.headers(), request.uri()), &state.access),
+        false => origin(request.headers(), request.uri(), &state.access),
+    };
+    if let Err(reason) = checked {
         let text = format!("Refused: {reason}.");
         tracing::warn!(
             path,
@@ -60,6 +67,9 @@ pub(crate) async fn guard(State(state): State<AppState>, request: Request, next:
             "refused a request that could be another site's"
         );
         return refuse(path, StatusCode::FORBIDDEN, ErrorKind::Forbidden, text);
+    }
+    if is_safe {
+        return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
     let is_large = body.size_hint().lower() > request::MAX_BODY_BYTES as u64;
@@ -88,34 +98,47 @@ fn refuse(path: &str, status: StatusCode, kind: ErrorKind, text: String) -> Resp
 
 /// Tells why a request may be another site's doing.
 fn origin(headers: &HeaderMap, uri: &Uri, access: &Access) -> Result<(), &'static str> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     // A browser says it itself; programs do not.
-    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let site = text(headers, HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return Err("it comes from a page of another site");
     }
-    // HTTP/2 has it in the address.
-    let host = text(header::HOST).or_else(|| uri.authority().map(Authority::as_str));
-    if let Some(origin) = text(header::ORIGIN) {
+    let host = host(headers, uri);
+    if let Some(origin) = text(headers, header::ORIGIN) {
         let from = origin.split_once("://").map(|(_, rest)| rest);
         let is_same = from
             .zip(host)
             .is_some_and(|(from, host)| from.eq_ignore_ascii_case(host));
-        if !is_same {
-            return Err("its origin is another than the dashboard's");
+        // A proxy may put another name into `Host` than the browser asked for.
+        let is_named = from.is_some_and(|from| access.hosts.contains(&name_of(from)));
+        if !is_same && !is_named {
+            return Err("its origin is another than the dashboard's (see --hosts)");
         }
     }
-    let is_ours = |host: &str| is_loopback(host) || access.hosts.iter().any(|ours| ours == host);
-    match host.map(name_of) {
-        Some(host) if access.is_loopback && !is_ours(&host) => {
+    name(host, access)
+}
+
+/// Tells why a name may be one that was made to mean this host.
+fn name(host: Option<&str>, access: &Access) -> Result<(), &'static str> {
+    match host {
+        Some(host) if !access.is_ours(host) => {
             Err("the dashboard is not known by this name (see --hosts)")
         }
         _ => Ok(()),
     }
 }
 
+fn host<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> Option<&'r str> {
+    // HTTP/2 has it in the address.
+    text(headers, header::HOST).or_else(|| uri.authority().map(Authority::as_str))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    Some(headers.get(name)?.to_str().unwrap_or("?"))
+}
+
 /// Returns the host without its port, in lower case.
-fn name_of(host: &str) -> String {
+pub(crate) fn name_of(host: &str) -> String {
     let name = match host.parse::<Authority>() {
         Ok(authority) => authority.host().to_owned(),
         Err(_) => host.to_owned(),
@@ -123,7 +146,7 @@ fn name_of(host: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host.ends_with(".localhost")
@@ -181,6 +204,14 @@ mod tests {
                 &[
                     ("host", "DASH.example.org:8080"),
                     ("origin", "https://dash.example.org:8080"),
+                ],
+                false,
+            ),
+            // Through a proxy that puts its own name into `Host`.
+            (
+                &[
+                    ("host", "127.0.0.1:5555"),
+                    ("origin", "https://dash.example.org"),
                 ],
                 false,
             ),

@@ -37,13 +37,14 @@ numbered_id! {
 pub enum BulkAct {
     /// Revoke those that have not started.
     Revoke,
-    /// Revoke, and end those that run.
+    /// End those that run.
     Terminate {
         /// By which signal.
         #[serde(default)]
         signal: Signal,
     },
-    /// Send those that ended, or were orphaned, once more.
+    /// Send those that ended, or were orphaned, once more; those that were
+    /// sent again already are passed over.
     Retry {
         /// The worst source of arguments to use; without argument text unless told.
         #[serde(default)]
@@ -60,7 +61,8 @@ pub enum BulkAct {
 pub enum BulkTarget {
     /// These.
     Tasks(Vec<TaskId>),
-    /// All that match when it begins; window and order of the query do not matter.
+    /// All that match when it begins; window and order of the query do not
+    /// matter, but its `newest` does.
     Query(Box<TaskQuery>),
 }
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{broker::results::Aborted, state::Input};
 use model::{
     Command, Destination, ErrorKind, Outcome, OutcomeStatus, Signal, TaskId, WireError, WorkerName,
+    WorkerReply,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,11 +62,7 @@ impl Control {
             });
         };
         explain_pools(&mut heard);
-        let ended: BTreeSet<String> = heard
-            .replies
-            .iter()
-            .flat_map(|r| terminated(&r.text))
-            .collect();
+        let ended = ended(&heard.replies);
         let has_answered = !heard.willing().is_empty();
         let is_refused = heard.replies.iter().any(|reply| !reply.is_ok);
         let mut outcome = heard.into_outcome(&Act::Do(format!("drop {what}")));
@@ -136,7 +133,7 @@ impl Control {
             ..Standing::default()
         };
         for id in tasks {
-            match state.task(id).map(|task| task.summary.state) {
+            match state.task_alone(id).map(|task| task.summary.state) {
                 None => standing.unknown += 1,
                 Some(state) if state.is_running() => standing.running += 1,
                 Some(state) if state.is_finished() => standing.ended += 1,
@@ -194,6 +191,11 @@ fn explain_pools(heard: &mut Heard) {
         );
         heard.notes.push(note);
     }
+}
+
+/// Returns the ids of the tasks that workers say they ended.
+pub(super) fn ended(replies: &[WorkerReply]) -> BTreeSet<String> {
+    replies.iter().flat_map(|r| terminated(&r.text)).collect()
 }
 
 /// Reads the ids of `terminate: id, id`; `terminate: tasks unknown` names none.

@@ -108,7 +108,11 @@ enum End {
 }
 
 impl Done {
-    pub(super) fn ok(task: TaskId, text: &'static str, new: Option<TaskId>) -> Self {
+    pub(super) fn ok(
+        task: TaskId,
+        text: impl Into<Cow<'static, str>>,
+        new: Option<TaskId>,
+    ) -> Self {
         Self {
             task,
             end: End::Ok,

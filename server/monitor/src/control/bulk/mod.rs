@@ -5,7 +5,7 @@ mod ledger;
 
 pub(crate) use ledger::Bulks;
 
-use super::{Control, retry::Ready};
+use super::{Control, retry::Ready, tasks};
 use crate::{
     broker::sender::{Outgoing, Sender, Unsent},
     state::Input,
@@ -13,8 +13,8 @@ use crate::{
 use ledger::{Bulk, Done};
 use model::{
     ArgumentSource, BulkAct, BulkCount, BulkId, BulkProgress, BulkTarget, Caller, Command,
-    CommandKind, ErrorKind, MAX_BULK_TASKS, Outcome, QueueName, SearchExpression, TaskDetail,
-    TaskId, TaskQuery, TaskState, WireError,
+    CommandKind, ErrorKind, MAX_BULK_TASKS, Outcome, QueueName, SearchExpression, Signal,
+    TaskDetail, TaskId, TaskQuery, TaskState, WireError,
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -26,6 +26,9 @@ const BATCH: usize = 500;
 
 /// Messages sent at once: between two of these a bulk can be stopped.
 const SEND_AT_ONCE: usize = 200;
+
+/// Bytes of messages after which a turn is sent, so that it gets through in time.
+const TURN_BYTES: usize = 1 << 20;
 
 /// Tasks copied under one lock.
 const DETAILS_AT_ONCE: usize = 100;
@@ -188,29 +191,21 @@ impl Control {
             BulkAct::Retry { worst, queue } => {
                 self.retry_all(bulk, &ids, worst, queue.as_ref()).await;
             }
-            BulkAct::Revoke => {
-                self.revoke_all(bulk, &ids, may_revoke, |tasks| Command::Revoke { tasks })
-                    .await;
-            }
-            BulkAct::Terminate { signal } => {
-                self.revoke_all(
-                    bulk,
-                    &ids,
-                    |state| may_revoke(state) || state.is_running(),
-                    |tasks| Command::Terminate { tasks, signal },
-                )
-                .await;
-            }
+            BulkAct::Revoke => self.revoke_all(bulk, &ids, None).await,
+            BulkAct::Terminate { signal } => self.revoke_all(bulk, &ids, Some(signal)).await,
         }
     }
 
-    async fn revoke_all(
-        &self,
-        bulk: &Bulk,
-        ids: &[TaskId],
-        applies: impl Fn(&TaskState) -> bool,
-        command: impl Fn(Vec<TaskId>) -> Command,
-    ) {
+    /// Revokes what has not started; with a signal, ends what runs instead.
+    async fn revoke_all(&self, bulk: &Bulk, ids: &[TaskId], signal: Option<Signal>) {
+        let applies = |task: &TaskDetail| {
+            let state = &task.summary.state;
+            let applies = match signal {
+                Some(_) => state.is_running(),
+                None => may_revoke(state),
+            };
+            applies.then_some(()).ok_or_else(|| it_is(state))
+        };
         for ids in ids.chunks(BATCH) {
             if bulk.is_stopped() {
                 return;
@@ -221,16 +216,8 @@ impl Control {
             if tasks.is_empty() {
                 continue;
             }
-            match self.run_on_tasks(command(tasks.clone())).await {
-                Ok(outcome) => {
-                    // Without a reply it may have been done, but nobody can say so.
-                    let is_ok = outcome.replies.iter().any(|reply| reply.is_ok);
-                    let done = |task| match is_ok {
-                        true => Done::ok(task, "Workers were told to drop it.", None),
-                        false => Done::failed(task, outcome.message.clone(), None),
-                    };
-                    bulk.note(tasks.into_iter().map(done).collect());
-                }
+            match self.revoke(&tasks, signal).await {
+                Ok(outcome) => bulk.note(revoked(tasks, &outcome, signal)),
                 Err(error) => {
                     bulk.fail(error.message);
                     return;
@@ -257,7 +244,7 @@ impl Control {
             if bulk.is_stopped() {
                 return;
             }
-            let (tasks, skipped) = self.sort_out(ids, &may_retry);
+            let (tasks, skipped) = self.sort_out(ids, &may_repeat);
             bulk.note(skipped);
             let made = self.make_retries(&tasks, &mut messages, worst, queue).await;
             let made = match made {
@@ -283,7 +270,13 @@ impl Control {
                 if bulk.is_stopped() {
                     return;
                 }
-                let turn: Vec<Turn> = ready.by_ref().take(SEND_AT_ONCE).collect();
+                let mut turn: Vec<Turn> = Vec::new();
+                let mut bytes = 0;
+                while turn.len() < SEND_AT_ONCE && bytes < TURN_BYTES {
+                    let Some(next) = ready.next() else { break };
+                    bytes += next.1.outgoing.message.len();
+                    turn.push(next);
+                }
                 if !self.send_turn(bulk, &sender, turn).await {
                     return;
                 }
@@ -337,18 +330,17 @@ impl Control {
     fn sort_out(
         &self,
         ids: &[TaskId],
-        applies: &impl Fn(&TaskState) -> bool,
+        applies: &impl Fn(&TaskDetail) -> Result<(), String>,
     ) -> (Vec<TaskDetail>, Vec<Done>) {
         let (mut tasks, mut skipped) = (Vec::with_capacity(ids.len()), Vec::new());
         for ids in ids.chunks(DETAILS_AT_ONCE) {
             let state = self.parts.reader.read();
             for id in ids {
                 match state.task_alone(id) {
-                    Some(task) if applies(&task.summary.state) => tasks.push(task),
-                    Some(task) => {
-                        let text = format!("It is {}.", task.summary.state);
-                        skipped.push(Done::skipped(id.clone(), text));
-                    }
+                    Some(task) => match applies(&task) {
+                        Ok(()) => tasks.push(task),
+                        Err(reason) => skipped.push(Done::skipped(id.clone(), reason)),
+                    },
                     None => skipped.push(Done::skipped(id.clone(), "It is not known here.")),
                 }
             }
@@ -365,6 +357,51 @@ fn how(source: ArgumentSource) -> &'static str {
             "Sent again with its arguments; what followed it is not known."
         }
         ArgumentSource::Text => "Sent again with arguments read from text.",
+    }
+}
+
+/// Tells what came of each of some tasks that workers were told to drop or to end.
+fn revoked(tasks: Vec<TaskId>, outcome: &Outcome, signal: Option<Signal>) -> Vec<Done> {
+    let Some(signal) = signal else {
+        // Without a reply it may have been done, but nobody can say so.
+        let is_ok = outcome.replies.iter().any(|reply| reply.is_ok);
+        let text = match (is_ok, outcome.silent.len()) {
+            (false, _) => outcome.message.clone(),
+            (true, 0) => "Workers were told to drop it.".to_owned(),
+            (true, 1) => "Workers were told to drop it; one did not answer.".to_owned(),
+            (true, n) => format!("Workers were told to drop it; {n} did not answer."),
+        };
+        let done = |task| match is_ok {
+            true => Done::ok(task, text.clone(), None),
+            false => Done::failed(task, text.clone(), None),
+        };
+        return tasks.into_iter().map(done).collect();
+    };
+    let ended = tasks::ended(&outcome.replies);
+    let why = match outcome.notes.first() {
+        Some(note) => format!("No worker ended it. {note}"),
+        None => "No worker ended it.".to_owned(),
+    };
+    let done = |task: TaskId| match ended.contains(task.as_str()) {
+        true => Done::ok(task, format!("It was ended by {}.", signal.as_str()), None),
+        false => Done::failed(task, why.clone(), None),
+    };
+    tasks.into_iter().map(done).collect()
+}
+
+fn it_is(state: &TaskState) -> String {
+    format!("It is {state}.")
+}
+
+/// A task that was sent again already is passed over, so that a bulk that was
+/// stopped, or given twice, sends nothing twice.
+fn may_repeat(task: &TaskDetail) -> Result<(), String> {
+    if let Some(newest) = task.retried_as.last() {
+        return Err(format!("It was sent again before, as {newest}."));
+    }
+    match may_retry(&task.summary.state) {
+        true => Ok(()),
+        false => Err(it_is(&task.summary.state)),
     }
 }
 
@@ -394,12 +431,12 @@ fn count(states: Vec<(TaskState, u64)>) -> BulkCount {
 }
 
 /// Returns a query for all that match, wherever its window is, with its search.
+/// Its `newest` counts: what was counted with it does not grow by new tasks.
 fn whole(query: &TaskQuery) -> Result<(TaskQuery, SearchExpression), WireError> {
     let search = crate::parse_search(query)?;
     let query = TaskQuery {
         offset: 0,
         limit: 0,
-        newest: None,
         ..query.clone()
     };
     Ok((query, search))

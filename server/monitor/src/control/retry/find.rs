@@ -232,12 +232,19 @@ impl Control {
                 return ids.iter().map(failed).collect();
             }
         };
+        let rows = self.parts.reader.read().queue_list().rows;
+        let queues: HashSet<QueueName> = rows.into_iter().map(|row| row.name).collect();
         let documents = ids.iter().zip(documents);
         let stored = documents.map(|(id, document)| {
             let stored = match document.as_deref().map(decode_arguments) {
                 None => Stored::Nothing,
                 Some(Ok(None)) => Stored::NoArguments,
-                Some(Ok(Some(arguments))) => Stored::Arguments(arguments),
+                Some(Ok(Some(mut arguments))) => {
+                    // It is the routing key (`celery/backends/base.py`), which on
+                    // the default exchange alone is the queue's name.
+                    arguments.queue = arguments.queue.filter(|name| queues.contains(name));
+                    Stored::Arguments(arguments)
+                }
                 Some(Err(error)) => Stored::Unreadable(error),
             };
             (id.clone(), stored)

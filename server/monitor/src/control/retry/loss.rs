@@ -9,6 +9,13 @@ use model::TaskState;
 use protocol::DecodeErrorKind;
 
 impl Scene<'_> {
+    /// Tells whether the broker still has its message, so that it may run by
+    /// itself; a revoked one is dropped.
+    pub(super) fn may_run_anyway(&self) -> bool {
+        let place = self.found.message.as_ref().and_then(|m| m.place.as_ref());
+        place.is_some() && self.task.summary.state != TaskState::Revoked
+    }
+
     /// Returns what a retry with this material loses or changes.
     pub(super) fn consequences(&self, material: &Material<'_>) -> Vec<String> {
         let mut said = Vec::new();

@@ -58,6 +58,14 @@ impl Control {
                 usual_queue,
                 now: clock::now(),
             };
+            // Nobody looks at each of them, so nothing is sent that may run twice.
+            if scene.may_run_anyway() {
+                made.push(Err(
+                    "Its message is still in the broker, so it may run by itself; retry it alone to send it all the same."
+                        .to_owned(),
+                ));
+                continue;
+            }
             let Some(source) = scene.best(worst.unwrap_or(EXACT)) else {
                 made.push(Err(without_source(&scene)));
                 continue;

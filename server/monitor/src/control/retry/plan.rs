@@ -236,12 +236,14 @@ impl<'s> Scene<'s> {
 
     /// Returns where the task goes, and whether that is where it went before.
     pub(super) fn queue(&self, material: Option<&Material<'_>>) -> (QueueName, bool) {
+        let sent_to = || self.task.summary.queue.clone();
         let known = match material {
-            Some(Material::Original(original)) => queue_of(original),
-            Some(Material::Arguments { queue, .. }) => queue.clone(),
-            None => None,
+            Some(Material::Original(original)) => queue_of(original).or_else(sent_to),
+            // What the sender said is sure; a stored result has only the routing key.
+            Some(Material::Arguments { queue, .. }) => sent_to().or_else(|| queue.clone()),
+            None => sent_to(),
         };
-        match known.or_else(|| self.task.summary.queue.clone()) {
+        match known {
             Some(queue) => (queue, true),
             None => (self.usual_queue.clone(), false),
         }

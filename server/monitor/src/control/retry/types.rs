@@ -21,7 +21,15 @@ const REGISTERED_AGE: Duration = Duration::from_secs(10);
 const LOOKED_AT: u32 = 100;
 
 /// What the workers that answered can do.
-pub(crate) type Registered = Arc<BTreeMap<WorkerName, Skills>>;
+pub(crate) type Registered = Arc<Answered>;
+
+/// See [`Registered`].
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    workers: BTreeMap<WorkerName, Skills>,
+    /// Whether every worker online answered: what none of them knows, nobody knows.
+    is_complete: bool,
+}
 
 /// What a worker can do.
 #[derive(Debug, Default)]
@@ -49,6 +57,7 @@ impl Control {
             }
         }
         let fitting: BTreeSet<&QueueName> = registered
+            .workers
             .values()
             .filter(|worker| worker.types.contains(name))
             .flat_map(|worker| worker.queues.iter().flatten())
@@ -96,9 +105,13 @@ impl Control {
                 skills.queues.get_or_insert_default().extend(queues);
             }
         }
-        let registered = Arc::new(registered);
+        let live = self.parts.reader.read().live_workers();
+        let registered = Arc::new(Answered {
+            is_complete: live.iter().all(|name| registered.contains_key(name)),
+            workers: registered,
+        });
         // Silence is no answer to be believed.
-        if !registered.is_empty() {
+        if !registered.workers.is_empty() {
             *self.parts.outbox.registered.lock() = Some((Instant::now(), Arc::clone(&registered)));
         }
         registered
@@ -112,10 +125,12 @@ impl Control {
         queue: &QueueName,
     ) -> Option<String> {
         // Celery's own are not listed (`celery/worker/control.py registered`).
-        if registered.is_empty() || name.as_str().starts_with("celery.") {
+        let is_known = registered.is_complete && !registered.workers.is_empty();
+        if !is_known || name.as_str().starts_with("celery.") {
             return None;
         }
         if !registered
+            .workers
             .values()
             .any(|worker| worker.types.contains(name))
         {
@@ -128,7 +143,7 @@ impl Control {
             let queues = worker.queues.as_ref();
             queues.is_none_or(|queues| queues.contains(queue))
         };
-        let mut consumers = registered.values().filter(consumes).peekable();
+        let mut consumers = registered.workers.values().filter(consumes).peekable();
         let nobody =
             consumers.peek().is_some() && consumers.all(|worker| !worker.types.contains(name));
         nobody.then(|| {
