@@ -195,9 +195,6 @@ struct Choice {
     number: u64,
     /// The states it applies to, of those that occur, and how many tasks are in them.
     states: Vec<(TaskState, u64)>,
-    /// Of tasks chosen one by one, those that it revokes as well: to terminate a task
-    /// is to revoke it and to end its process, which one that waits does not have.
-    revoked_too: u64,
 }
 
 /// Tells whether an act applies to tasks in a state.
@@ -253,10 +250,6 @@ fn choices(count: &BulkCount) -> Vec<Choice> {
                 .filter(|(state, number)| *number > 0 && applies(&act, state))
                 .cloned()
                 .collect(),
-            revoked_too: match act {
-                BulkAct::Terminate { .. } => count.revocable,
-                BulkAct::Revoke | BulkAct::Retry { .. } => 0,
-            },
             act,
         })
         .collect()
@@ -296,16 +289,7 @@ impl Choice {
             ),
         };
         let mut words = vec![what];
-        // A list is narrowed to those that run, see below.
-        let revoked_too = match target {
-            BulkTarget::Tasks(_) => self.revoked_too,
-            BulkTarget::Query(_) => 0,
-        };
-        if revoked_too > 0 {
-            let waiting = count(revoked_too, "waiting task");
-            words.push(format!("Revokes {waiting} of the selection as well."));
-        }
-        let others = total.saturating_sub(self.number.saturating_add(revoked_too));
+        let others = total.saturating_sub(self.number);
         if others > 0 {
             let others = count(others, "task");
             words.push(format!(
@@ -446,27 +430,6 @@ mod tests {
         );
         let chosen = BulkTarget::Tasks(Vec::new());
         assert_eq!(choices[0].size(&chosen, many.total), 900_000);
-    }
-
-    #[test]
-    fn ending_chosen_tasks_says_that_the_waiting_ones_are_revoked() {
-        let mixed = BulkCount {
-            total: 8,
-            states: vec![(TaskState::Started, 1), (TaskState::Received, 4)],
-            revocable: 4,
-            running: 1,
-            retriable: 0,
-        };
-        let terminate = choices(&mixed).pop().expect("one task runs");
-        let chosen = terminate.ask(&BulkTarget::Tasks(Vec::new()), 8).words;
-        assert_eq!(
-            chosen[1],
-            "Revokes 4 waiting tasks of the selection as well."
-        );
-        assert!(chosen[2].contains("other 3 tasks"), "{chosen:?}");
-        let list = BulkTarget::Query(Box::default());
-        let words = terminate.ask(&list, 8).words;
-        assert!(words[1].contains("other 7 tasks"), "{words:?}");
     }
 
     #[test]
