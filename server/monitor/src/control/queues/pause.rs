@@ -6,6 +6,7 @@ use crate::{
         Control, not_sent,
         replies::{Act, Heard, who},
     },
+    inspector::Part,
     state::queues::QueueNews,
 };
 use model::{Destination, ErrorKind, Outcome, OutcomeStatus, QueueName, WireError, WorkerName};
@@ -155,5 +156,9 @@ impl Control {
             tracing::debug!(cause = error.chain(), "could not ask for the queues again");
         }
         self.parts.intake.drained().await;
+        // A worker says yes and begins to consume a moment later
+        // (`celery/worker/control.py add_consumer`).
+        let parts = &[Part::ActiveQueues];
+        self.parts.inspector.follow(parts, workers.clone());
     }
 }
