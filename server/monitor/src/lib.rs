@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod error;
 mod feed;
+pub mod history;
 mod inspector;
 mod intake;
 mod poller;

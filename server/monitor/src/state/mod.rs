@@ -36,6 +36,10 @@ use schedule::{ScheduleNews, Schedules};
 use std::collections::BTreeSet;
 pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
 use tasks::{Tasks, repair::Fact};
+pub(crate) use tasks::{
+    clip_chars,
+    repair::{is_repaired, sources},
+};
 use throughput::Throughput;
 use workers::{Errands, Workers};
 

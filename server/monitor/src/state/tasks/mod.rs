@@ -23,6 +23,7 @@ mod uuid_part;
 
 pub(crate) use apply::Ended;
 pub(crate) use open::Sweep;
+pub(crate) use query::clip_chars;
 pub(crate) use scan::{Found, Scan};
 pub(crate) use survey::{Census, Column, Sample, Samples, Waiting};
 

@@ -1,6 +1,6 @@
 //! Reading tasks: pages, single tasks, counts.
 
-use super::repair::{SOURCES, is_running, known};
+use super::repair::{is_repaired, is_running, sources};
 use super::revoked::is_waiting;
 use super::{Field, PastAttempt, Scan, Segment, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
@@ -178,7 +178,7 @@ impl Tasks {
                 .then(|| segment.runtime[at]),
             eta: time(segment.eta(at)),
             exception,
-            is_repaired: segment.sources[at] & known::REPAIRED != 0,
+            is_repaired: is_repaired(segment.sources[at]),
             usual_runtime_seconds: is_running(state)
                 .then(|| self.slow.get(&sequence).copied())
                 .flatten(),
@@ -227,11 +227,7 @@ impl Tasks {
             attempts,
             attempts_dropped: past.map_or(0, |past| past.dropped),
             custom_events: past.map_or_else(Vec::new, |p| p.custom.iter().cloned().collect()),
-            sources: SOURCES
-                .iter()
-                .filter(|(_, bit)| segment.sources[at] & bit != 0)
-                .map(|(source, _)| *source)
-                .collect(),
+            sources: sources(segment.sources[at]),
             retry_of: None,
             retried_as: Vec::new(),
             summary,
@@ -304,7 +300,7 @@ fn worker_name(names: &Names, id: u32) -> Option<WorkerName> {
     names.workers.text(id).cloned().map(WorkerName::new)
 }
 
-fn clip_chars(text: &str, most: usize) -> String {
+pub(crate) fn clip_chars(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

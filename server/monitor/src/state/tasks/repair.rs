@@ -10,7 +10,7 @@ use model::{QueueName, Source, TaskId, TaskName, TaskState, Timestamp, WorkerNam
 use protocol::{EventKind, EventRef};
 
 /// Bits of the column `sources`: those of [`SOURCES`], and between them what of
-/// the current attempt no event told.
+/// the current attempt no event told. They are stored: their values never change.
 pub(crate) mod known {
     pub(crate) const EVENT: u8 = 1;
     /// The start.
@@ -36,6 +36,17 @@ pub(crate) const SOURCES: [(Source, u8); 5] = [
     (Source::Message, 1 << 3),
     (Source::Dashboard, 1 << 7),
 ];
+
+/// Returns the sources whose bits are set.
+pub(crate) fn sources(bits: u8) -> Vec<Source> {
+    let set = SOURCES.iter().filter(|(_, bit)| bits & bit != 0);
+    set.map(|(source, _)| *source).collect()
+}
+
+/// Tells whether something of the current attempt was told by no event.
+pub(crate) fn is_repaired(bits: u8) -> bool {
+    bits & known::REPAIRED != 0
+}
 
 fn bit(source: Source) -> u8 {
     SOURCES

@@ -1,0 +1,83 @@
+//! What can go wrong between the engine and the store.
+
+use std::path::PathBuf;
+
+/// The store could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The directory or the lock beside the file cannot be made.
+    #[error("failed to prepare {path}")]
+    Prepare {
+        /// What was to be made.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another dashboard writes to the same file.
+    #[error(
+        "another dashboard already writes to {path}; give this one a file of its own by --store"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer release has changed the schema.
+    #[error(
+        "{store} has schema {found}, and this release knows none above {known}: \
+         use the release that wrote it, or another --store"
+    )]
+    NewerSchema {
+        /// The store, without password.
+        store: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this release knows.
+        known: i64,
+    },
+    /// The file is no database, or what is in it contradicts itself.
+    #[error("{path} is damaged: {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// No room is left on the disk, or the bound of the store's size is reached.
+    #[error("no room is left for {store}")]
+    Full {
+        /// The store, without password.
+        store: String,
+    },
+    /// SQLite refused something.
+    #[error("failed to {operation}")]
+    Sqlite {
+        /// What was tried.
+        operation: &'static str,
+        /// Why it failed.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A column holds what cannot be read.
+    #[error("failed to read the stored {what}")]
+    Content {
+        /// What was read.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl HistoryError {
+    /// Returns the whole chain in one line, for the log and the screens.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        text
+    }
+}

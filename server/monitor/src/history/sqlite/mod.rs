@@ -1,0 +1,204 @@
+//! The store in one file of SQLite: a connection that writes, and a few that read.
+//!
+//! The file is in WAL mode, so that readers and the writer never wait for each
+//! other, and what was committed outlives the process however it ends.
+
+mod id;
+mod read;
+mod schema;
+mod words;
+mod write;
+
+use super::{Batch, Cursor, HistoryError, HistoryQuery, TaskRecord};
+use model::TaskId;
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use words::{Numbers, Texts};
+
+/// Connections for reading that are kept open.
+const MAX_READERS: usize = 4;
+
+/// How long to wait for another process that holds the file, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A store in a file of SQLite.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    readers: Mutex<Vec<Reader>>,
+    /// Held as long as the store is open: one dashboard writes to a file.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    numbers: Numbers,
+}
+
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    texts: Texts,
+}
+
+impl SqliteStore {
+    /// Opens a file for writing, making it if it is not there.
+    pub fn open(path: &Path) -> Result<Self, HistoryError> {
+        let lock = lock(path)?;
+        let mut connection = connect(path, OpenFlags::default())?;
+        prepare(&mut connection, path).map_err(|error| error.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(Writer {
+                connection,
+                numbers: Numbers::default(),
+            }),
+            readers: Mutex::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write(&self, batch: &Batch) -> Result<(), HistoryError> {
+        let mut writer = self.writer.lock();
+        writer.write(batch).map_err(|error| error.at(&self.path))
+    }
+
+    pub(super) fn task(&self, id: &TaskId) -> Result<Option<TaskRecord>, HistoryError> {
+        self.read(|reader| reader.task(id))
+    }
+
+    pub(super) fn tasks(
+        &self,
+        query: &HistoryQuery,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        self.read(|reader| reader.tasks(query))
+    }
+
+    /// Reads by a connection that nobody else uses meanwhile.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&mut Reader) -> Result<T, HistoryError>,
+    ) -> Result<T, HistoryError> {
+        let spare = self.readers.lock().pop();
+        let mut reader = match spare {
+            Some(reader) => reader,
+            None => Reader {
+                connection: connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+                texts: Texts::default(),
+            },
+        };
+        let result = read(&mut reader).map_err(|error| error.at(&self.path));
+        let mut readers = self.readers.lock();
+        if result.is_ok() && readers.len() < MAX_READERS {
+            readers.push(reader);
+        }
+        result
+    }
+}
+
+/// Takes the right to write, which ends with the process however that ends.
+fn lock(path: &Path) -> Result<File, HistoryError> {
+    let unprepared = |path: &Path| {
+        let path = path.to_owned();
+        move |source| HistoryError::Prepare { path, source }
+    };
+    if let Some(directory) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory).map_err(unprepared(directory))?;
+    }
+    // Not on the file itself: to close it would end SQLite's own locks on it.
+    let lock_path = beside(path, ".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(unprepared(&lock_path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HistoryError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(unprepared(&lock_path)(source)),
+    }
+}
+
+/// Returns the path with something behind its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, HistoryError> {
+    // Each connection is used by one thread at a time.
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(failed("open the history"))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(failed("set up the history"))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
+    let is_new = schema::version(connection)? == 0;
+    if is_new {
+        // Must come before the first table; gives space back in small steps.
+        connection
+            .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+            .map_err(failed("set up the history"))?;
+    }
+    let set = |name: &str, value: &dyn rusqlite::ToSql| {
+        connection
+            .pragma_update(None, name, value)
+            .map_err(failed("set up the history"))
+    };
+    set("journal_mode", &"WAL")?;
+    // A power failure may cost the last moments, never the file.
+    set("synchronous", &"NORMAL")?;
+    // 32 MB of WAL between checkpoints: pages that change often are copied once.
+    set("wal_autocheckpoint", &8192)?;
+    set("journal_size_limit", &(64 << 20))?;
+    set("cache_size", &-65_536)?;
+    schema::migrate(connection, path)
+}
+
+/// Names the operation that failed.
+fn failed(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> HistoryError {
+    move |source| HistoryError::Sqlite { operation, source }
+}
+
+impl HistoryError {
+    /// Says what kind of failure it is, where SQLite's code tells.
+    fn at(self, path: &Path) -> Self {
+        let Self::Sqlite { source, .. } = &self else {
+            return self;
+        };
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged {
+                path: path.to_owned(),
+                problem: source.to_string(),
+            },
+            Some(ErrorCode::DiskFull) => Self::Full {
+                store: path.display().to_string(),
+            },
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

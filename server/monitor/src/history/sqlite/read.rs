@@ -1,0 +1,315 @@
+//! Reading: rows back into records.
+
+use super::{
+    Cursor, HistoryError, HistoryQuery, Reader, TaskRecord, failed, id,
+    id::StoredId,
+    words::{self, Kind, Texts},
+    write::{FIRST_CUSTOM, flag},
+};
+use crate::{
+    history::Past,
+    state::{clip_chars, is_repaired, sources as sources_of},
+};
+use model::{
+    Attempt, QueueName, TaskDetail, TaskId, TaskName, TaskState, TaskSummary, Timestamp, WorkerName,
+};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use std::sync::Arc;
+
+/// Most characters of an exception in a row, as in memory.
+const ROW_EXCEPTION_CHARS: usize = 200;
+
+/// The columns, in the order that [`record`] reads them.
+const COLUMNS: &str = "key, id, time, state, name, worker, queue, retries, delivery, \
+    sent, received, started, finished, runtime, eta, expires, timestamp, clock, pid, \
+    exchange, routing_key, client, flags, sources, root, parent, retry_of, \
+    args, kwargs, result, exception, reason, past, \
+    (SELECT text FROM tracebacks WHERE tracebacks.id = traceback)";
+
+impl Reader {
+    pub(super) fn task(&mut self, id: &TaskId) -> Result<Option<TaskRecord>, HistoryError> {
+        let sql = format!("SELECT {COLUMNS} FROM tasks WHERE id_high = ?1 AND id = ?2");
+        let id = StoredId::new(id);
+        let (connection, texts) = (&self.connection, &mut self.texts);
+        connection
+            .prepare_cached(&sql)
+            .and_then(|mut select| {
+                select
+                    .query_row((id.high(), id), |row| record(connection, texts, row))
+                    .optional()
+            })
+            .map(|found| found.map(|(_, record)| record))
+            .map_err(failed("read a task"))
+    }
+
+    pub(super) fn tasks(
+        &mut self,
+        query: &HistoryQuery,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        let (connection, texts) = (&self.connection, &mut self.texts);
+        let Some(filter) = Filter::new(connection, query)? else {
+            return Ok(Vec::new());
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM tasks WHERE {} ORDER BY time DESC, key DESC LIMIT {}",
+            filter.sql(),
+            query.limit
+        );
+        let mut read = || {
+            let mut select = connection.prepare_cached(&sql)?;
+            let parameters: Vec<&dyn ToSql> = filter.values.iter().map(|v| v as _).collect();
+            let rows =
+                select.query_map(parameters.as_slice(), |row| record(connection, texts, row))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(failed("read tasks"))
+    }
+}
+
+/// The conditions of a query.
+#[derive(Debug, Default)]
+struct Filter {
+    conditions: Vec<String>,
+    values: Vec<i64>,
+}
+
+impl Filter {
+    /// Returns the filter of a query; `None` if nothing can match.
+    fn new(connection: &Connection, query: &HistoryQuery) -> Result<Option<Self>, HistoryError> {
+        let mut filter = Self::default();
+        for (kind, column, text) in [
+            (
+                Kind::Name,
+                "name",
+                query.name.as_ref().map(TaskName::as_str),
+            ),
+            (
+                Kind::Worker,
+                "worker",
+                query.worker.as_ref().map(WorkerName::as_str),
+            ),
+            (
+                Kind::Queue,
+                "queue",
+                query.queue.as_ref().map(QueueName::as_str),
+            ),
+        ] {
+            let Some(text) = text else { continue };
+            let Some(number) = words::find(connection, kind, text)? else {
+                return Ok(None);
+            };
+            filter.add(&format!("{column} ="), number);
+        }
+        if !query.states.is_empty() {
+            let mut places = Vec::new();
+            for state in &query.states {
+                places.extend(state_number(connection, state)?.map(|n| n.to_string()));
+            }
+            if places.is_empty() {
+                return Ok(None);
+            }
+            filter
+                .conditions
+                .push(format!("state IN ({})", places.join(", ")));
+        }
+        if let Some(start) = query.start {
+            filter.add("time >=", start.0);
+        }
+        if let Some(end) = query.end {
+            filter.add("time <=", end.0);
+        }
+        if let Some(cursor) = query.after {
+            filter.values.extend([cursor.time, cursor.key]);
+            let last = filter.values.len();
+            // The first part lets the index begin where it should.
+            filter.conditions.push(format!(
+                "time <= ?{time} AND (time < ?{time} OR key < ?{last})",
+                time = last - 1
+            ));
+        }
+        Ok(Some(filter))
+    }
+
+    fn add(&mut self, comparison: &str, value: i64) {
+        self.values.push(value);
+        let place = self.values.len();
+        self.conditions.push(format!("{comparison} ?{place}"));
+    }
+
+    fn sql(&self) -> String {
+        if self.conditions.is_empty() {
+            "1".to_owned()
+        } else {
+            self.conditions.join(" AND ")
+        }
+    }
+}
+
+/// Returns the number of a state; `None` if no task ever had it.
+fn state_number(connection: &Connection, state: &TaskState) -> Result<Option<i64>, HistoryError> {
+    match TaskState::BUILT_IN.iter().position(|known| known == state) {
+        Some(place) => Ok(Some(place as i64)),
+        None => Ok(words::find(connection, Kind::State, state.as_str())?
+            .map(|number| FIRST_CUSTOM + number)),
+    }
+}
+
+fn record(
+    connection: &Connection,
+    texts: &mut Texts,
+    row: &Row<'_>,
+) -> rusqlite::Result<(Cursor, TaskRecord)> {
+    let mut next = 0..;
+    let mut place = || next.next().unwrap_or(usize::MAX);
+    let key = row.get(place())?;
+    let id = read_id(row, place())?.ok_or(rusqlite::Error::InvalidQuery)?;
+    let time = row.get(place())?;
+    let state: i64 = row.get(place())?;
+    let state = match usize::try_from(state)
+        .ok()
+        .and_then(|s| TaskState::BUILT_IN.get(s))
+    {
+        Some(state) => state.clone(),
+        None => TaskState::Custom(texts.text(connection, state - FIRST_CUSTOM)?),
+    };
+    let mut word = |place| -> rusqlite::Result<Option<Arc<str>>> {
+        let number: Option<i64> = row.get(place)?;
+        number.map(|n| texts.text(connection, n)).transpose()
+    };
+    let name = word(place())?.map(TaskName::new);
+    let worker = word(place())?.map(WorkerName::new);
+    let queue = word(place())?.map(QueueName::new);
+    let retries = row.get(place())?;
+    let delivery = row.get(place())?;
+    let moment = |place| -> rusqlite::Result<Option<Timestamp>> {
+        Ok(row.get::<_, Option<i64>>(place)?.map(Timestamp))
+    };
+    let sent = moment(place())?;
+    let received = moment(place())?;
+    let started = moment(place())?;
+    let finished = moment(place())?;
+    let runtime_seconds: Option<f64> = row.get(place())?;
+    let eta = moment(place())?;
+    let expires = moment(place())?;
+    let timestamp: i64 = row.get(place())?;
+    let clock: Option<i64> = row.get(place())?;
+    let pid = row.get(place())?;
+    let exchange = word(place())?.map(|text| text.to_string());
+    let routing_key = word(place())?.map(|text| text.to_string());
+    let client = word(place())?.map(|text| text.to_string());
+    let flags: i64 = row.get(place())?;
+    let sources: u8 = row.get(place())?;
+    let root = read_id(row, place())?;
+    let parent = read_id(row, place())?;
+    let retry_of = read_id(row, place())?;
+    let args = row.get(place())?;
+    let kwargs = row.get(place())?;
+    let result = row.get(place())?;
+    let exception: Option<String> = row.get(place())?;
+    let reason: Option<String> = row.get(place())?;
+    let past: Option<String> = row.get(place())?;
+    let past: Past = match past {
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(
+                0,
+                rusqlite::types::Type::Text,
+                Box::new(error),
+            )
+        })?,
+        None => Past::default(),
+    };
+    let traceback: Option<String> = row.get(place())?;
+
+    let has = |bit| flags & bit != 0;
+    let is_waiting = state == TaskState::Retry && finished.is_none();
+    let current = Attempt {
+        retries,
+        delivery,
+        state: match received {
+            Some(_) if is_waiting => TaskState::Received,
+            None if is_waiting => TaskState::Pending,
+            _ => state.clone(),
+        },
+        worker: worker.clone(),
+        pid,
+        sent,
+        received,
+        started,
+        finished,
+        runtime_seconds,
+        eta,
+        exception,
+        traceback,
+        reason,
+    };
+    let mut attempts = past.attempts;
+    attempts.push(current);
+    let last = |text: fn(&Attempt) -> &Option<String>| {
+        attempts
+            .iter()
+            .rev()
+            .find_map(|attempt| text(attempt).clone())
+    };
+    let exception = last(|attempt| &attempt.exception);
+    let traceback = last(|attempt| &attempt.traceback);
+    // As in memory: an earlier attempt's is shown in the row while the task waits for its retry.
+    let shown = match attempts.as_slice() {
+        [.., now] if now.exception.is_some() => now.exception.as_deref(),
+        [.., before, _] if state == TaskState::Retry => before.exception.as_deref(),
+        _ => None,
+    };
+    let summary = TaskSummary {
+        id: id.clone(),
+        name,
+        state,
+        worker,
+        queue,
+        retries,
+        sent,
+        received,
+        started,
+        finished,
+        runtime_seconds,
+        eta,
+        exception: shown.map(|text| clip_chars(text, ROW_EXCEPTION_CHARS)),
+        is_repaired: is_repaired(sources),
+        usual_runtime_seconds: None,
+        is_revoked: has(flag::REVOKED),
+    };
+    let task = TaskDetail {
+        summary,
+        args,
+        kwargs,
+        result,
+        exception,
+        traceback,
+        expires,
+        exchange,
+        routing_key,
+        root_id: if has(flag::IS_ROOT) {
+            Some(id.clone())
+        } else {
+            root
+        },
+        parent_id: if has(flag::IS_PARENT) {
+            Some(id)
+        } else {
+            parent
+        },
+        children: Vec::new(),
+        client,
+        clock: clock.and_then(|clock| u64::try_from(clock).ok()),
+        timestamp: (timestamp != 0).then_some(Timestamp(timestamp)),
+        attempts,
+        attempts_dropped: past.dropped,
+        custom_events: past.custom,
+        sources: sources_of(sources),
+        retry_of,
+        retried_as: Vec::new(),
+    };
+    Ok((Cursor { time, key }, TaskRecord { task, sources }))
+}
+
+fn read_id(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<TaskId>> {
+    Ok(id::read(row.get_ref(place)?))
+}
