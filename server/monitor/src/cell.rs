@@ -1,12 +1,19 @@
 //! The state behind its lock: one writer by type, any number of readers.
 
-use crate::state::{State, Sweep, Waiting, metrics::Gathered, repair::OpenTask};
+use crate::state::{Found, Scan, State, Step, Sweep, Waiting, metrics::Gathered, repair::OpenTask};
 use model::{
     SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp, WorkerName,
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
-use tokio::sync::watch;
+use std::{
+    collections::BTreeSet,
+    num::NonZero,
+    panic::resume_unwind,
+    sync::Arc,
+    thread::{self, available_parallelism},
+    time::Instant,
+};
+use tokio::sync::{Semaphore, watch};
 
 /// Whole tasks, with all their texts, copied under one lock.
 const DETAILS_AT_ONCE: usize = 32;
@@ -16,6 +23,18 @@ const ROWS_AT_ONCE: usize = 100;
 
 /// Ids copied under one lock.
 const IDS_AT_ONCE: usize = 1_024;
+
+/// Threads that help with one search, at most.
+const MOST_HELPERS: usize = 3;
+
+/// How much a search may take of the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Somebody waits: all cores that no other search uses.
+    Now,
+    /// It comes again and again, or is long: one core.
+    Patient,
+}
 
 /// The right to change the state. There is one, and the aggregator has it.
 #[derive(Debug)]
@@ -29,6 +48,8 @@ pub(crate) struct StateWriter {
 pub(crate) struct StateReader {
     state: Arc<RwLock<State>>,
     revision: watch::Receiver<u64>,
+    /// The cores that may help with searches: all but the one that a search has anyway.
+    helpers: Arc<Semaphore>,
 }
 
 /// Puts the state behind its lock.
@@ -42,6 +63,9 @@ pub(crate) fn split(state: State) -> (StateWriter, StateReader) {
     let reader = StateReader {
         state,
         revision: receiver,
+        helpers: Arc::new(Semaphore::new(
+            available_parallelism().map_or(1, NonZero::get) - 1,
+        )),
     };
     (writer, reader)
 }
@@ -74,13 +98,17 @@ impl StateReader {
 
     /// Returns the window of a query.
     ///
-    /// The lock is let go between segments: a search over everything may take
-    /// long and must not keep the writer waiting. What changes meanwhile is
-    /// seen or not, each task as a whole.
-    pub(crate) fn task_page(&self, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
-        let mut scan = self.read().scan(query, search, query.limit as usize);
-        while self.read().step(&mut scan) {}
-        let found = scan.finish();
+    /// A search over everything may take long and must not keep the writer
+    /// waiting: most segments are gone through without the lock, and it is let
+    /// go between the others. What changes meanwhile is seen or not, each task
+    /// as a whole.
+    pub(crate) fn task_page(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        haste: Haste,
+    ) -> TaskPage {
+        let found = self.find(query, search, query.limit as usize, haste);
         let mut page = self.read().page_of(&found);
         for part in found.window.chunks(ROWS_AT_ONCE) {
             page.rows.extend(self.read().task_rows(part));
@@ -126,9 +154,7 @@ impl StateReader {
             count: TaskCount::None,
             ..query.clone()
         };
-        let mut scan = self.read().scan(&query, search, limit);
-        while self.read().step(&mut scan) {}
-        scan.finish()
+        self.find(&query, search, limit, Haste::Patient)
             .window
             .chunks(DETAILS_AT_ONCE)
             .flat_map(|part| self.read().task_details(part))
@@ -147,13 +173,72 @@ impl StateReader {
             count: TaskCount::Exact,
             ..query.clone()
         };
-        let mut scan = self.read().scan(&query, search, limit);
-        while self.read().step(&mut scan) {}
-        let found = scan.finish();
+        let found = self.find(&query, search, limit, Haste::Patient);
         let parts = found.window.chunks(IDS_AT_ONCE);
         let ids = parts.flat_map(|part| self.read().ids(part)).collect();
         let total = found.total.expect("a query with counts counts all");
         (ids, total)
+    }
+
+    /// Finds the tasks of a query; `limit` are wanted from its offset on.
+    fn find(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        limit: usize,
+        haste: Haste,
+    ) -> Found {
+        let mut scan = self.read().scan(query, search, limit);
+        if haste == Haste::Now && scan.is_dear() {
+            self.go_on_together(&mut scan);
+        } else {
+            self.go_on(&mut scan);
+        }
+        scan.finish()
+    }
+
+    fn go_on(&self, scan: &mut Scan) {
+        loop {
+            // The lock is let go here, before the segment is gone through.
+            let step = self.read().step(scan);
+            match step {
+                Step::Done => {}
+                Step::Apart(part) => scan.go_through(&part),
+                Step::End => break,
+            }
+        }
+    }
+
+    /// Shares the scan with threads on cores that no other search uses.
+    fn go_on_together(&self, scan: &mut Scan) {
+        thread::scope(|scope| {
+            let mut helpers = Vec::new();
+            while helpers.len() < MOST_HELPERS
+                && let Ok(core) = self.helpers.try_acquire()
+            {
+                let mut share = scan.share();
+                let helper = thread::Builder::new()
+                    .name("celeriac-search".into())
+                    .spawn_scoped(scope, move || {
+                        self.go_on(&mut share);
+                        drop(core);
+                        share
+                    });
+                match helper {
+                    Ok(helper) => helpers.push(helper),
+                    // What it would have done is left to the others.
+                    Err(error) => {
+                        tracing::debug!(%error, "no thread to help with a search");
+                        break;
+                    }
+                }
+            }
+            self.go_on(scan);
+            for helper in helpers {
+                let share = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+                scan.add(share);
+            }
+        });
     }
 
     /// Returns a receiver that is told the revision, at most ten times a second.

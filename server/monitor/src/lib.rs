@@ -37,7 +37,7 @@ use broker::{
     seen::{Sampler, Seen},
     sender::Sender,
 };
-use cell::StateReader;
+use cell::{Haste, StateReader};
 use control::Control;
 use feed::{Views, Watched};
 use inspector::Inspector;
@@ -248,7 +248,7 @@ impl Monitor {
     /// Returns a window on tasks.
     pub fn tasks(&self, query: &TaskQuery) -> Result<TaskPage, WireError> {
         let search = parse_search(query)?;
-        Ok(self.inner.reader.task_page(query, &search))
+        Ok(self.inner.reader.task_page(query, &search, Haste::Now))
     }
 
     /// Returns whole tasks in order, without their children.

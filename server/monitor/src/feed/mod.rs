@@ -13,7 +13,7 @@ pub use view::SharedFrame;
 pub(crate) use view::Views;
 pub(crate) use watched::Watched;
 
-use crate::{Monitor, clock, state::State};
+use crate::{Monitor, cell::Haste, clock, state::State};
 use model::{Frame, SearchExpression, Snapshot, Timestamp, Topic, View, WireError};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +70,10 @@ impl Monitor {
     /// Returns a picture of a topic. Takes the lock briefly; a search over
     /// everything in memory may take some time.
     pub fn snapshot(&self, topic: &Topic) -> Result<Snapshot, WireError> {
+        self.snapshot_with(topic, Haste::Now)
+    }
+
+    pub(crate) fn snapshot_with(&self, topic: &Topic, haste: Haste) -> Result<Snapshot, WireError> {
         Ok(match topic {
             Topic::Tasks(query) => {
                 let search = crate::parse_search(query)?;
@@ -78,12 +82,15 @@ impl Monitor {
                 Snapshot {
                     revision,
                     pulse,
-                    view: View::Tasks(self.reader().task_page(query, &search)),
+                    view: View::Tasks(self.reader().task_page(query, &search, haste)),
                 }
             }
             Topic::Overview => {
                 let query = State::newest_failures();
-                let failures = self.reader().task_page(&query, &SearchExpression::All).rows;
+                let page = self
+                    .reader()
+                    .task_page(&query, &SearchExpression::All, haste);
+                let failures = page.rows;
                 self.picture(|s, now| View::Overview(Box::new(s.overview(failures, now))))
             }
             Topic::Task(id) => self.picture(|s, _| View::Task(s.task(id).map(Box::new))),

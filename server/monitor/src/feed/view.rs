@@ -1,7 +1,7 @@
 //! A view: one task that takes the pictures of a topic for all who watch it.
 
 use super::Subscription;
-use crate::Monitor;
+use crate::{Monitor, cell::Haste};
 use model::{ErrorKind, Frame, SearchExpression, Snapshot, Topic, WireError};
 use parking_lot::Mutex;
 use std::{
@@ -316,7 +316,11 @@ impl Live {
         let started = Instant::now();
         self.part = monitor.part_revision(&topic);
         // A search over everything in memory must not hold up other clients.
-        let taken = tokio::task::spawn_blocking(move || monitor.snapshot(&topic)).await;
+        let haste = match self.seen {
+            None => Haste::Now,
+            Some(_) => Haste::Patient,
+        };
+        let taken = tokio::task::spawn_blocking(move || monitor.snapshot_with(&topic, haste)).await;
         let snapshot = taken.unwrap_or_else(|error| {
             let message = format!("a live view failed: {error}");
             Err(WireError::new(ErrorKind::Internal, message))

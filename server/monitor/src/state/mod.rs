@@ -34,7 +34,7 @@ use repair::Surveys;
 use retries::{Retries, Sent};
 use schedule::{ScheduleNews, Schedules};
 use std::collections::BTreeSet;
-pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Sweep, Waiting};
+pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Step, Sweep, Waiting};
 use tasks::{Tasks, repair::Fact};
 pub(crate) use tasks::{
     clip_chars,
@@ -502,6 +502,7 @@ impl State {
             self.workers.excuse_silence(now);
         }
         self.throughput.advance(now);
+        self.tasks.settle();
         let (mut errands, changed, losses) = self.workers.tick(
             &self.names,
             self.limits.enable_events,

@@ -7,7 +7,7 @@ use super::{
     queues::Queues,
     repair::OpenTask,
     schedule::Schedules,
-    tasks::{self, Census, Samples, Sweep, Waiting},
+    tasks::{self, Census, Samples, Step, Sweep, Waiting},
 };
 use model::{
     AuditLog, EtaTask, Pulse, QueueList, QueueName, Schedule, SearchExpression, TaskDetail, TaskId,
@@ -50,8 +50,8 @@ impl State {
         Scan::new(&self.tasks, &self.names, query, search, limit)
     }
 
-    /// Goes on with a query; `false` if nothing is left to go through.
-    pub(crate) fn step(&self, scan: &mut Scan) -> bool {
+    /// Goes on with a query.
+    pub(crate) fn step(&self, scan: &mut Scan) -> Step {
         scan.step(&self.tasks, &self.names)
     }
 

@@ -8,6 +8,7 @@ pub(crate) use ledger::Bulks;
 use super::{Control, retry::Ready, tasks};
 use crate::{
     broker::sender::{Outgoing, Sender, Unsent},
+    cell::Haste,
     state::Input,
 };
 use ledger::{Bulk, Done};
@@ -76,7 +77,7 @@ impl Control {
             }
             BulkTarget::Query(query) => {
                 let (query, search) = whole(query)?;
-                let page = self.parts.reader.task_page(&query, &search);
+                let page = self.parts.reader.task_page(&query, &search, Haste::Now);
                 let is_wanted =
                     |state: &TaskState| query.states.is_empty() || query.states.contains(state);
                 let states = page.states.into_iter();

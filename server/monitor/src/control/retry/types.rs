@@ -1,7 +1,7 @@
 //! Which task types the workers know, and to which queue tasks of a type go.
 
 use super::conflict;
-use crate::control::Control;
+use crate::{cell::Haste, control::Control};
 use model::{QueueName, SearchExpression, TaskName, TaskQuery, WireError, WorkerName};
 use protocol::{Reply, inspect};
 use serde_json::json;
@@ -51,7 +51,10 @@ impl Control {
         };
         // An empty search matches everything.
         if let Ok(everything) = SearchExpression::parse("") {
-            let page = self.parts.reader.task_page(&query, &everything);
+            let page = self
+                .parts
+                .reader
+                .task_page(&query, &everything, Haste::Patient);
             if let Some(newest) = page.rows.into_iter().find_map(|row| row.queue) {
                 return newest;
             }

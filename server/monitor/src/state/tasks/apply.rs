@@ -318,7 +318,7 @@ impl Tasks {
     }
 
     /// Tells whether this very start was heard before.
-    fn has_heard_start(&mut self, task: u64, origin: &Origin) -> bool {
+    fn has_heard_start(&self, task: u64, origin: &Origin) -> bool {
         let (segment, at) = self.segment(task);
         let is_current = segment.started[at] == origin.at && segment.worker[at] == origin.worker;
         is_current
@@ -496,7 +496,8 @@ impl Tasks {
 
     fn apply_custom(&mut self, task: u64, event: &EventRef<'_>, origin: &Origin) {
         let type_name: &str = event.type_name;
-        let past = self.past_mut(task);
+        let (segment, at) = self.segment_mut(task);
+        let past = segment.past_mut(at);
         if past.custom.len() >= MAX_CUSTOM {
             past.custom.pop_front();
         }

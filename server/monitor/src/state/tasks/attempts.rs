@@ -1,7 +1,7 @@
-//! A task's attempts: the current one in its row, earlier ones beside the segments.
+//! A task's attempts: the current one in its row, earlier ones beside the columns.
 
 use super::repair::known;
-use super::{Field, MAX_PAST, NO_TIME, Past, PastAttempt, Tasks, code, flag};
+use super::{Field, MAX_PAST, NO_TIME, PastAttempt, Tasks, code, flag};
 use std::collections::VecDeque;
 
 impl Tasks {
@@ -65,7 +65,8 @@ impl Tasks {
                 code::PENDING
             },
         );
-        let past = self.past_mut(task);
+        let (segment, at) = self.segment_mut(task);
+        let past = segment.past_mut(at);
         if past.attempts.len() >= MAX_PAST {
             past.attempts.pop_front();
             past.dropped += 1;
@@ -75,24 +76,20 @@ impl Tasks {
         past.attempts.push_back(attempt);
     }
 
-    pub(super) fn past_mut(&mut self, task: u64) -> &mut Past {
-        let (segment, at) = self.segment_mut(task);
-        segment.set(at, flag::HAS_PAST, true);
-        self.past.entry(task).or_default()
-    }
-
-    pub(super) fn past_attempts(&mut self, task: u64) -> Option<&mut VecDeque<PastAttempt>> {
+    fn past_attempts(&mut self, task: u64) -> Option<&mut VecDeque<PastAttempt>> {
         let (segment, at) = self.segment(task);
         if !segment.has(at, flag::HAS_PAST) {
             return None;
         }
-        Some(&mut self.past.get_mut(&task)?.attempts)
+        let (segment, at) = self.segment_mut(task);
+        Some(&mut segment.past_mut(at).attempts)
     }
 
     /// Tells whether an earlier attempt has heard this very event before.
-    pub(super) fn past_has(&mut self, task: u64, heard: impl Fn(&PastAttempt) -> bool) -> bool {
-        self.past_attempts(task)
-            .is_some_and(|attempts| attempts.iter().rev().any(heard))
+    pub(super) fn past_has(&self, task: u64, heard: impl Fn(&PastAttempt) -> bool) -> bool {
+        let (segment, at) = self.segment(task);
+        let past = segment.past(at);
+        past.is_some_and(|past| past.attempts.iter().rev().any(heard))
     }
 
     pub(super) fn last_past(&mut self, task: u64) -> Option<&mut PastAttempt> {

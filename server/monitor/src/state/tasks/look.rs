@@ -26,17 +26,27 @@ pub(super) enum Matched {
     Whole,
 }
 
+impl Matched {
+    fn fits(self, needle: &Needle, text: &str) -> bool {
+        match self {
+            Self::Part => needle.is_in(text),
+            Self::Whole => needle.equals(text),
+        }
+    }
+}
+
 /// A text to look for, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Look {
     needle: Needle,
     matched: Matched,
     names: Option<Hits>,
     workers: Option<Hits>,
     queues: Option<Hits>,
-    states: Option<Box<[bool; 256]>>,
+    /// By code.
+    states: Option<Hits>,
     texts: FieldSet,
-    /// Made at the first block, whose bytes it learns from.
+    /// Made before the first segment, from some of the bytes to come.
     scanner: Option<Scanner>,
     ids: Vec<IdField>,
     /// Absent if no UUID matches.
@@ -54,7 +64,7 @@ enum IdField {
 }
 
 /// For each interned text, whether it matches; grows with the table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Hits(Vec<bool>);
 
 impl Hits {
@@ -65,6 +75,7 @@ impl Hits {
         }
     }
 
+    #[inline]
     fn has(&self, id: u32) -> bool {
         self.0.get(id as usize).copied().unwrap_or(false)
     }
@@ -96,7 +107,7 @@ impl Look {
                 SearchField::Name => look.names = Some(Hits::default()),
                 SearchField::Worker => look.workers = Some(Hits::default()),
                 SearchField::Queue => look.queues = Some(Hits::default()),
-                SearchField::State => look.states = Some(Box::new([false; 256])),
+                SearchField::State => look.states = Some(Hits::default()),
                 SearchField::Id => {
                     look.ids.push(IdField::Id);
                     // Ids that are no UUIDs.
@@ -126,57 +137,72 @@ impl Look {
             + 2 * u32::from(!self.texts.is_empty())
     }
 
-    fn fits(&self, text: &str) -> bool {
-        match self.matched {
-            Matched::Part => self.needle.is_in(text),
-            Matched::Whole => self.needle.equals(text),
+    /// Tells whether texts of tasks must be read.
+    pub(super) fn reads_texts(&self) -> bool {
+        !self.texts.is_empty() && self.matched == Matched::Part
+    }
+
+    /// Takes note of names that came since it was asked last.
+    pub(super) fn learn(&mut self, tasks: &Tasks, names: &Names) {
+        let (needle, matched) = (&self.needle, self.matched);
+        let fits = |text: &str| matched.fits(needle, text);
+        for (hits, interner) in [
+            (&mut self.names, &names.tasks),
+            (&mut self.workers, &names.workers),
+            (&mut self.queues, &names.queues),
+        ] {
+            if let Some(hits) = hits {
+                hits.update(interner, fits);
+            }
+        }
+        if let Some(Hits(hits)) = &mut self.states {
+            for code in hits.len()..tasks.state_codes() {
+                hits.push(fits(tasks.state_of(code as u8).as_str()));
+            }
+        }
+        if self.scanner.is_none() && self.reads_texts() {
+            let outline = self.needle.outline();
+            self.scanner = Some(Scanner::new(outline, tasks.text_sample()));
         }
     }
 
+    fn fits(&self, text: &str) -> bool {
+        self.matched.fits(&self.needle, text)
+    }
+
     /// Returns the rows of `within` that have the text.
-    pub(super) fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-    ) -> Bits {
+    pub(super) fn matches(&self, segment: &Segment, within: &Bits) -> Bits {
         let mut found = Bits::none(segment.len());
         let mut open = within.clone();
         let mut take = |open: &mut Bits, more: Bits| {
             open.subtract(&more);
             found.add(&more);
         };
-        for (hits, interner, column) in [
-            (&mut self.names, &names.tasks, &segment.name),
-            (&mut self.workers, &names.workers, &segment.worker),
-            (&mut self.queues, &names.queues, &segment.queue),
+        for (hits, column) in [
+            (&self.names, &segment.name),
+            (&self.workers, &segment.worker),
+            (&self.queues, &segment.queue),
         ] {
-            let Some(hits) = hits else { continue };
-            hits.update(interner, |text| match self.matched {
-                Matched::Part => self.needle.is_in(text),
-                Matched::Whole => self.needle.equals(text),
-            });
-            if hits.has_any() {
+            if let Some(hits) = hits
+                && hits.has_any()
+            {
                 let mut more = open.clone();
                 more.keep(column, |id| hits.has(*id));
                 take(&mut open, more);
             }
         }
-        if self.states.is_some() {
-            let more = self.in_states(tasks, segment, &open);
+        if let Some(hits) = &self.states
+            && hits.has_any()
+        {
+            let mut more = open.clone();
+            more.keep(&segment.state, |code| hits.has(u32::from(*code)));
             take(&mut open, more);
         }
         if !self.texts.is_empty() && !open.is_empty() {
-            let more = self.in_texts(tasks, segment, &open);
+            let more = self.in_texts(segment, &open);
             take(&mut open, more);
         }
-        let row = |at| RowText {
-            tasks,
-            names,
-            segment,
-            at,
-        };
+        let row = |at| RowText { segment, at };
         if !self.past.is_empty() && !open.is_empty() {
             let mut more = open.clone();
             more.keep(&segment.flags, |flags| flags & flag::HAS_PAST != 0);
@@ -194,20 +220,6 @@ impl Look {
                 take(&mut open, more);
             }
         }
-        found
-    }
-
-    fn in_states(&mut self, tasks: &Tasks, segment: &Segment, open: &Bits) -> Bits {
-        let mut hits = [false; 256];
-        for (code, hit) in hits.iter_mut().enumerate() {
-            let is_there = segment.counts[code] > 0;
-            *hit = is_there && self.fits(tasks.state_of(code as u8).as_str());
-        }
-        if !hits.contains(&true) {
-            return Bits::none(segment.len());
-        }
-        let mut found = open.clone();
-        found.keep(&segment.state, |code| hits[usize::from(*code)]);
         found
     }
 
@@ -268,7 +280,7 @@ impl Look {
         found
     }
 
-    fn in_texts(&mut self, tasks: &Tasks, segment: &Segment, open: &Bits) -> Bits {
+    fn in_texts(&self, segment: &Segment, open: &Bits) -> Bits {
         if self.matched == Matched::Whole {
             // Only ids are looked for as a whole.
             return Bits::none(segment.len());
@@ -283,9 +295,10 @@ impl Look {
             });
             return found;
         }
-        let scanner = self
-            .scanner
-            .get_or_insert_with(|| Scanner::new(self.needle.outline(), tasks.text_sample()));
+        let Some(scanner) = &self.scanner else {
+            debug_assert!(false, "the search has learned nothing yet");
+            return Bits::none(segment.len());
+        };
         let is_ascii = self.needle.as_str().is_ascii();
         let mut found = Bits::none(segment.len());
         let mut hit = |block: Block<'_>, header: Header, is_sure: bool| {

@@ -16,6 +16,7 @@ mod scan;
 mod scanner;
 mod search;
 mod segment;
+mod slot;
 mod survey;
 mod text;
 mod uuid;
@@ -24,7 +25,7 @@ mod uuid_part;
 pub(crate) use apply::Ended;
 pub(crate) use open::Sweep;
 pub(crate) use query::clip_chars;
-pub(crate) use scan::{Found, Scan};
+pub(crate) use scan::{Found, Scan, Step};
 pub(crate) use survey::{Census, Column, Sample, Samples, Waiting};
 
 use super::intern::Interner;
@@ -32,6 +33,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use model::{CustomEvent, TaskState, Timestamp};
 use segment::{Field, MAX_ROWS, Moving, NO_TIME, Row, Segment, flag};
+use slot::Slot;
 use std::{
     collections::{HashMap, VecDeque},
     hash::BuildHasher,
@@ -90,7 +92,7 @@ struct Past {
 /// The tasks.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    segments: VecDeque<Segment>,
+    segments: VecDeque<Slot>,
     rows_per_segment: usize,
     max_tasks: usize,
     /// Sequence number of the next row.
@@ -99,7 +101,6 @@ pub(crate) struct Tasks {
     index: HashTable<u32>,
     hasher: RandomState,
     odd_hasher: std::hash::RandomState,
-    past: HashMap<u64, Past, RandomState>,
     custom_states: Interner,
     routes: Routes,
     counts: [u64; 256],
@@ -121,7 +122,6 @@ impl Tasks {
             index: HashTable::with_capacity(max_tasks),
             hasher: RandomState::default(),
             odd_hasher: std::hash::RandomState::new(),
-            past: HashMap::default(),
             custom_states: Interner::new(),
             routes: Routes::default(),
             counts: [0; 256],
@@ -153,7 +153,7 @@ impl Tasks {
 
     /// Returns the bytes of all stored texts.
     pub(crate) fn text_bytes(&self) -> usize {
-        self.segments.iter().map(Segment::text_bytes).sum()
+        self.segments.iter().map(|s| s.text_bytes()).sum()
     }
 
     pub(crate) fn state_of(&self, code: u8) -> TaskState {
@@ -167,6 +167,13 @@ impl Tasks {
                 }
             }
         }
+    }
+
+    /// Returns how many codes of states are in use.
+    fn state_codes(&self) -> usize {
+        // The interner counts "no text", too.
+        let custom = self.custom_states.len() - 1;
+        (usize::from(code::FIRST_CUSTOM) + custom).min(256)
     }
 
     fn code_of(&self, state: &TaskState) -> Option<u8> {
@@ -295,10 +302,7 @@ impl Tasks {
         if !is_full {
             return;
         }
-        if let Some(segment) = self.segments.back_mut() {
-            segment.seal();
-        }
-        let mut kept = VecDeque::new();
+        let mut kept: VecDeque<Moving> = VecDeque::new();
         while self.len() + kept.len() + self.rows_per_segment > self.max_tasks {
             let Some(segment) = self.segments.pop_front() else {
                 break;
@@ -307,14 +311,14 @@ impl Tasks {
         }
         // Whatever is left over has not ended and yet finds no room.
         while self.len() + kept.len() + self.rows_per_segment > self.max_tasks
-            && let Some((sequence, _)) = kept.pop_front()
+            && kept.pop_front().is_some()
         {
-            self.past.remove(&sequence);
             self.evicted += 1;
             self.evicted_running += 1;
         }
-        for (sequence, moving) in kept {
-            self.rehome(sequence, moving);
+        for moving in kept {
+            let (key, state) = (moving.row.id, moving.row.state);
+            self.append(key, state, |segment| segment.take(moving));
         }
         self.open_if_full();
     }
@@ -326,12 +330,12 @@ impl Tasks {
             .is_none_or(|segment| segment.len() >= self.rows_per_segment);
         if is_full {
             let segment = Segment::new(self.next, self.rows_per_segment);
-            self.segments.push_back(segment);
+            self.segments.push_back(Slot::new(segment));
         }
     }
 
     /// Takes a whole segment out of the index; its running tasks go to `kept`.
-    fn evict(&mut self, segment: &Segment, kept: &mut VecDeque<(u64, Moving)>) {
+    fn evict(&mut self, segment: &Segment, kept: &mut VecDeque<Moving>) {
         for at in 0..segment.len() {
             let sequence = segment.first + at as u64;
             let hash = self.hash(segment.id[at]);
@@ -341,19 +345,22 @@ impl Tasks {
             let state = segment.state[at];
             self.counts[usize::from(state)] -= 1;
             if is_held_by_a_worker(state) {
-                kept.push_back((sequence, segment.moving(at)));
+                kept.push_back(segment.moving(at));
             } else {
-                self.past.remove(&sequence);
                 self.evicted += 1;
             }
         }
     }
 
-    fn rehome(&mut self, old: u64, moving: Moving) {
-        let (key, state) = (moving.row.id, moving.row.state);
-        let sequence = self.append(key, state, |segment| segment.take(moving));
-        if let Some(past) = self.past.remove(&old) {
-            self.past.insert(sequence, past);
+    /// Lets searches go through segments without the lock in which little is
+    /// left to change; called now and then.
+    pub(crate) fn settle(&mut self) {
+        let full = self.rows_per_segment;
+        // The last one is filled still.
+        for slot in &mut self.segments {
+            if slot.len() >= full {
+                slot.settle();
+            }
         }
     }
 
@@ -366,6 +373,12 @@ impl Tasks {
     fn segment(&self, sequence: u64) -> (&Segment, usize) {
         let (segment, at) = self.place(sequence);
         (&self.segments[segment], at)
+    }
+
+    /// Returns the newest segment that begins before this sequence number.
+    fn newest_before(&self, sequence: u64) -> Option<&Slot> {
+        let next = self.segments.partition_point(|s| s.first < sequence);
+        self.segments.get(next.checked_sub(1)?)
     }
 
     fn segment_mut(&mut self, sequence: u64) -> (&mut Segment, usize) {

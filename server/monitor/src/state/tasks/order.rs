@@ -13,7 +13,7 @@ const HEAP_LIMIT: usize = 4_096;
 pub(super) type Place = (u64, u64);
 
 /// Turns rows into numbers that sort as the query asks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Order {
     sort: TaskSort,
     is_descending: bool,
@@ -163,6 +163,22 @@ impl Best {
             } else {
                 Kept::All(Vec::new())
             },
+        }
+    }
+
+    /// Returns an empty one of the same size.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.size)
+    }
+
+    /// Offers all that another one kept.
+    pub(super) fn add(&mut self, other: Self) {
+        let places = match other.kept {
+            Kept::Heap(heap) => heap.into_vec(),
+            Kept::All(all) => all,
+        };
+        for place in places {
+            self.offer(place);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::repair::{is_repaired, is_running, sources};
 use super::revoked::is_waiting;
-use super::{Field, PastAttempt, Scan, Segment, Tasks, code, flag, time, write_uuid};
+use super::{Field, PastAttempt, Scan, Segment, Step, Tasks, code, flag, time, write_uuid};
 use crate::state::Names;
 use model::{
     Attempt, QueueName, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery,
@@ -11,6 +11,9 @@ use model::{
 
 /// Longest exception text in a row, characters.
 const ROW_EXCEPTION_CHARS: usize = 200;
+
+/// Bytes of texts that searches learn from.
+const SAMPLE_BYTES: usize = 16 << 10;
 
 /// Most children listed with a task.
 const MAX_CHILDREN: usize = 100;
@@ -24,7 +27,13 @@ impl Tasks {
         search: &SearchExpression,
     ) -> TaskPage {
         let mut scan = Scan::new(self, names, query, search, query.limit as usize);
-        while scan.step(self, names) {}
+        loop {
+            match scan.step(self, names) {
+                Step::Done => {}
+                Step::Apart(part) => scan.go_through(&part),
+                Step::End => break,
+            }
+        }
         let found = scan.finish();
         let mut page = found.page(self);
         let rows = found.window.iter();
@@ -59,6 +68,7 @@ impl Tasks {
         };
         self.segments
             .iter()
+            .map(|slot| &**slot)
             .filter(has_some)
             .map(|segment| {
                 (0..segment.len())
@@ -72,7 +82,8 @@ impl Tasks {
     pub(super) fn text_sample(&self) -> &[u8] {
         let segment = self.segments.get(self.segments.len() / 2);
         let block = segment.and_then(|segment| segment.texts.blocks().next());
-        block.map_or(&[], |block| block.bytes)
+        let bytes = block.map_or(&[][..], |block| block.bytes);
+        bytes.get(..SAMPLE_BYTES).unwrap_or(bytes)
     }
 
     /// Returns the row's own id.
@@ -123,17 +134,9 @@ impl Tasks {
     }
 
     /// Returns the exception the row shows: its own, or the last attempt's.
-    pub(super) fn last_words<'s>(
-        &'s self,
-        segment: &'s Segment,
-        at: usize,
-        field: Field,
-    ) -> Option<&'s str> {
+    pub(super) fn last_words(segment: &Segment, at: usize, field: Field) -> Option<&str> {
         segment.text(at, field).or_else(|| {
-            if !segment.has(at, flag::HAS_PAST) {
-                return None;
-            }
-            let past = self.past.get(&(segment.first + at as u64))?;
+            let past = segment.past(at)?;
             past.attempts.iter().rev().find_map(|attempt| match field {
                 Field::Exception => attempt.exception.as_deref(),
                 _ => attempt.traceback.as_deref(),
@@ -150,7 +153,7 @@ impl Tasks {
         let exception = segment
             .text(at, Field::Exception)
             .or_else(|| {
-                let last = self.past.get(&sequence)?.attempts.back()?;
+                let last = segment.past(at)?.attempts.back()?;
                 (state == code::RETRY).then_some(last.exception.as_deref()?)
             })
             .map(|text| clip_chars(text, ROW_EXCEPTION_CHARS));
@@ -197,8 +200,8 @@ impl Tasks {
         let rest = &segment.rest[at];
         let (exchange, routing_key) = self.routes.pair(rest.route);
         let text = |field| segment.text(at, field).map(str::to_owned);
-        let last_words = |field| self.last_words(segment, at, field).map(str::to_owned);
-        let past = self.past.get(&sequence);
+        let last_words = |field| Self::last_words(segment, at, field).map(str::to_owned);
+        let past = segment.past(at);
         let mut attempts: Vec<Attempt> = past
             .iter()
             .flat_map(|past| &past.attempts)

@@ -1,21 +1,32 @@
 //! A query on its way through the tasks, one segment at a time.
 //!
-//! The caller may let the lock go between two segments, so that a search over
-//! everything never keeps the writer waiting for longer than one of them takes.
+//! Most segments are gone through without the lock, and the caller may let it go
+//! between two of the others, so that a search over everything never keeps the
+//! writer waiting for longer than one of them takes. A scan can be shared among
+//! threads: each takes the next segment that is left.
 
 use super::{
     NO_TIME, Segment, Tasks,
     bits::Bits,
     order::{Best, Order},
     search::Plan,
+    slot::Slot,
 };
 use crate::state::Names;
 use model::{
     QueueName, SearchExpression, TaskCount, TaskName, TaskPage, TaskQuery, TaskState, WorkerName,
 };
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// From so many tasks on a search of texts is worth a thread of its own, which
+/// costs a tenth of a millisecond to begin.
+const MANY_TASKS: usize = 50_000;
 
 /// A query's filters, with its names resolved to numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Filter {
     states: Option<Box<[bool; 256]>>,
     name: Option<u32>,
@@ -37,12 +48,28 @@ pub(crate) struct Scan {
     is_counted: bool,
     /// Rows were passed over that could not be part of the window.
     is_cut_short: bool,
-    /// The segment done last began here; those before it are left.
-    done_from: u64,
+    /// The segment taken last began here; those before it are left.
+    taken_from: Arc<AtomicU64>,
+    is_dear: bool,
     by_code: [u64; 256],
     newer: u64,
     total: u64,
     best: Best,
+}
+
+/// A segment that may be gone through without the lock.
+#[derive(Debug)]
+pub(crate) struct Part(Arc<Segment>);
+
+/// What became of a step of a scan.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A segment was gone through.
+    Done,
+    /// This one is to be gone through without the lock, by [`Scan::go_through`].
+    Apart(Part),
+    /// None was left.
+    End,
 }
 
 impl Scan {
@@ -55,15 +82,17 @@ impl Scan {
         limit: usize,
     ) -> Self {
         let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+        let plan = Plan::new(search);
         Self {
             filter: Filter::new(tasks, names, query),
-            plan: Plan::new(search),
+            is_dear: tasks.len() >= MANY_TASKS && plan.reads_texts(),
+            plan,
             order: Order::new(query, names, tasks),
             offset,
             limit,
             is_counted: query.count == TaskCount::Exact,
             is_cut_short: false,
-            done_from: u64::MAX,
+            taken_from: Arc::new(AtomicU64::new(u64::MAX)),
             by_code: [0; 256],
             newer: 0,
             total: 0,
@@ -72,24 +101,85 @@ impl Scan {
         }
     }
 
-    /// Goes through the newest segment that is left; `false` if there was none.
-    pub(crate) fn step(&mut self, tasks: &Tasks, names: &Names) -> bool {
+    /// Tells whether it goes so far that several threads should share it.
+    pub(crate) fn is_dear(&self) -> bool {
+        self.is_dear
+    }
+
+    /// Returns a scan for another thread, which takes a part of what is left;
+    /// what it found is added by [`Self::add`].
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            filter: self.filter.clone(),
+            plan: self.plan.clone(),
+            order: self.order.clone(),
+            taken_from: Arc::clone(&self.taken_from),
+            by_code: [0; 256],
+            best: self.best.another(),
+            ..*self
+        }
+    }
+
+    /// Adds what another thread found.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (count, more) in self.by_code.iter_mut().zip(other.by_code) {
+            *count += more;
+        }
+        self.newer += other.newer;
+        self.total += other.total;
+        self.is_cut_short |= other.is_cut_short;
+        self.best.add(other.best);
+    }
+
+    /// Goes through the newest segment that is left, or hands it out.
+    pub(crate) fn step(&mut self, tasks: &Tasks, names: &Names) -> Step {
+        if self.filter.is_none() {
+            return Step::End;
+        }
+        let Some(slot) = self.take_next(tasks) else {
+            return Step::End;
+        };
+        self.plan.learn(tasks, names);
+        match slot.shared() {
+            Some(segment) => Step::Apart(Part(segment)),
+            None => {
+                self.search(slot);
+                Step::Done
+            }
+        }
+    }
+
+    /// Goes through a segment that [`Self::step`] handed out.
+    pub(crate) fn go_through(&mut self, part: &Part) {
+        self.search(&part.0);
+    }
+
+    /// Takes the newest segment that is left to all who share the scan.
+    fn take_next<'t>(&self, tasks: &'t Tasks) -> Option<&'t Slot> {
+        let mut before = self.taken_from.load(Ordering::Relaxed);
+        loop {
+            let slot = tasks.newest_before(before)?;
+            let taken = self.taken_from.compare_exchange_weak(
+                before,
+                slot.first,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            match taken {
+                Ok(_) => return Some(slot),
+                Err(other) => before = other,
+            }
+        }
+    }
+
+    fn search(&mut self, segment: &Segment) {
         let Some(filter) = &self.filter else {
-            return false;
+            return;
         };
-        let next = tasks
-            .segments
-            .iter()
-            .rev()
-            .find(|segment| segment.first < self.done_from);
-        let Some(segment) = next else {
-            return false;
-        };
-        self.done_from = segment.first;
         let is_cut = segment.first + segment.len() as u64 > filter.newest.saturating_add(1);
         if !is_cut && filter.is_blank() && matches!(self.plan, Plan::All) {
             self.count_all(segment);
-            return true;
+            return;
         }
         let mut rows = Bits::all(segment.len());
         filter.keep(segment, &mut rows);
@@ -108,9 +198,9 @@ impl Scan {
         let mut both = rows.clone();
         both.add(&newer);
         if both.is_empty() {
-            return true;
+            return;
         }
-        both = self.plan.matches(tasks, names, segment, &both);
+        both = self.plan.matches(segment, &both);
         rows.keep_both(&both);
         if is_cut {
             newer.keep_both(&both);
@@ -123,7 +213,6 @@ impl Scan {
         }
         self.total += rows.count() as u64;
         self.order.offer(segment, &rows, &mut self.best);
-        true
     }
 
     /// Takes a segment whose rows all match, apart from their states.

@@ -10,7 +10,7 @@ use model::search::CaseByte;
 const STRIDE: usize = 64;
 
 /// What to look for, with the two bytes that are compared first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scanner {
     outline: Vec<CaseByte>,
     /// Places of the two in the outline.
@@ -20,7 +20,7 @@ pub(super) struct Scanner {
 
 /// The first eight bytes as numbers: a text fits whose bits, with those of
 /// `mask` set, are those of `bytes` where `cared` has ones.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Head {
     mask: u64,
     bytes: u64,

@@ -24,7 +24,10 @@ use model::{
 const RESOLVED: Timestamp = Timestamp(0);
 
 /// A search, ready to be run on one segment after the other.
-#[derive(Debug)]
+///
+/// It is run without the state: what it needs of the tables of names it must
+/// [`learn`](Self::learn) before each segment.
+#[derive(Clone, Debug)]
 pub(super) enum Plan {
     All,
     And(Vec<Self>),
@@ -34,7 +37,7 @@ pub(super) enum Plan {
 }
 
 /// A condition and what was found out about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PlannedTerm {
     term: SearchTerm,
     /// Where to look for the text; absent if columns or rows must be asked.
@@ -72,14 +75,37 @@ impl Plan {
         }
     }
 
+    /// Tells whether texts of tasks must be read.
+    pub(super) fn reads_texts(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::reads_texts),
+            Self::Not(inner) => inner.reads_texts(),
+            Self::Term(term) => match (&term.look, &term.term) {
+                (Some(look), _) => look.reads_texts(),
+                (None, term) => !matches!(term, SearchTerm::Number(..) | SearchTerm::Time(..)),
+            },
+        }
+    }
+
+    /// Takes note of names that came since it was asked last.
+    pub(super) fn learn(&mut self, tasks: &Tasks, names: &Names) {
+        match self {
+            Self::All => {}
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().for_each(|part| part.learn(tasks, names));
+            }
+            Self::Not(inner) => inner.learn(tasks, names),
+            Self::Term(term) => {
+                if let Some(look) = &mut term.look {
+                    look.learn(tasks, names);
+                }
+            }
+        }
+    }
+
     /// Returns the rows of `within` that match.
-    pub(super) fn matches(
-        &mut self,
-        tasks: &Tasks,
-        names: &Names,
-        segment: &Segment,
-        within: &Bits,
-    ) -> Bits {
+    pub(super) fn matches(&self, segment: &Segment, within: &Bits) -> Bits {
         match self {
             Self::All => within.clone(),
             Self::And(parts) => {
@@ -88,7 +114,7 @@ impl Plan {
                     if found.is_empty() {
                         break;
                     }
-                    found = part.matches(tasks, names, segment, &found);
+                    found = part.matches(segment, &found);
                 }
                 found
             }
@@ -96,7 +122,7 @@ impl Plan {
                 let mut found = Bits::none(segment.len());
                 let mut open = within.clone();
                 for part in parts {
-                    let more = part.matches(tasks, names, segment, &open);
+                    let more = part.matches(segment, &open);
                     open.subtract(&more);
                     found.add(&more);
                 }
@@ -104,10 +130,10 @@ impl Plan {
             }
             Self::Not(inner) => {
                 let mut found = within.clone();
-                found.subtract(&inner.matches(tasks, names, segment, within));
+                found.subtract(&inner.matches(segment, within));
                 found
             }
-            Self::Term(term) => term.matches(tasks, names, segment, within),
+            Self::Term(term) => term.matches(segment, within),
         }
     }
 }
@@ -132,9 +158,9 @@ impl PlannedTerm {
         }
     }
 
-    fn matches(&mut self, tasks: &Tasks, names: &Names, segment: &Segment, within: &Bits) -> Bits {
-        let mut found = match &mut self.look {
-            Some(look) => look.matches(tasks, names, segment, within),
+    fn matches(&self, segment: &Segment, within: &Bits) -> Bits {
+        let mut found = match &self.look {
+            Some(look) => look.matches(segment, within),
             None => within.clone(),
         };
         if self.look.is_some() && !self.is_hint {
@@ -164,15 +190,7 @@ impl PlannedTerm {
                     TimeField::Eta => found.keep_each(|at| is_within(&segment.eta(at))),
                 }
             }
-            term => found.keep_each(|at| {
-                let row = RowText {
-                    tasks,
-                    names,
-                    segment,
-                    at,
-                };
-                term.matches(&row, RESOLVED)
-            }),
+            term => found.keep_each(|at| term.matches(&RowText { segment, at }, RESOLVED)),
         }
         found
     }
@@ -188,32 +206,31 @@ fn segment_number(segment: &Segment, at: usize, field: NumberField) -> Option<f6
     }
 }
 
-/// The texts a search looks into.
+/// A row's own texts. Its names are not among them: [`Look`] compares each
+/// name once, and never asks a row.
 pub(super) struct RowText<'s> {
-    pub(super) tasks: &'s Tasks,
-    pub(super) names: &'s Names,
     pub(super) segment: &'s Segment,
     pub(super) at: usize,
 }
 
 impl SearchFields for RowText<'_> {
     fn with(&self, field: SearchField, test: &mut dyn FnMut(&str) -> bool) -> bool {
-        let (segment, names, at) = (self.segment, self.names, self.at);
+        let (segment, at) = (self.segment, self.at);
         let mut buffer = [0; 36];
         let text = match field {
             SearchField::Id => Some(Tasks::id_text(segment, at, &mut buffer)),
             SearchField::Root => Tasks::root_text(segment, at, &mut buffer),
             SearchField::Parent => Tasks::parent_text(segment, at, &mut buffer),
-            SearchField::State => return test(self.tasks.state_of(segment.state[at]).as_str()),
-            SearchField::Name => names.tasks.text(segment.name[at]).map(|text| &**text),
-            SearchField::Worker => names.workers.text(segment.worker[at]).map(|text| &**text),
-            SearchField::Queue => names.queues.text(segment.queue[at]).map(|text| &**text),
+            SearchField::State | SearchField::Name | SearchField::Worker | SearchField::Queue => {
+                debug_assert!(false, "names are not looked up row by row");
+                None
+            }
             SearchField::Args => segment.text(at, Field::Args),
             SearchField::Kwargs => segment.text(at, Field::Kwargs),
             SearchField::Result => segment.text(at, Field::Result),
             // What the task's page shows: the newest attempt's, else the last one that there is.
-            SearchField::Exception => self.tasks.last_words(segment, at, Field::Exception),
-            SearchField::Traceback => self.tasks.last_words(segment, at, Field::Traceback),
+            SearchField::Exception => Tasks::last_words(segment, at, Field::Exception),
+            SearchField::Traceback => Tasks::last_words(segment, at, Field::Traceback),
         };
         text.is_some_and(test)
     }

@@ -4,14 +4,19 @@
 //! over a million tasks touches few bytes of each; the rest of a row is
 //! [`Rest`], and what few tasks have is [`Aside`].
 
-use super::text::{TextRef, Texts};
+use super::{
+    Past,
+    text::{TextRef, Texts},
+};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// Stands for "no time" in a column.
 pub(crate) const NO_TIME: i64 = 0;
 
 /// Most rows of a segment: a row's number fits 16 bits, and a search of one
-/// segment takes well under a millisecond, for which the writer may have to wait.
+/// segment takes well under a millisecond, for which the writer may have to wait
+/// as long as the segment is its own.
 pub(crate) const MAX_ROWS: usize = 4_096;
 
 /// Facts about a row that need one bit each.
@@ -25,7 +30,7 @@ pub(crate) mod flag {
     /// The parent is not a UUID; its text is stored.
     pub(crate) const ODD_PARENT: u16 = 1 << 4;
     pub(crate) const HAS_RUNTIME: u16 = 1 << 5;
-    /// Earlier attempts or custom events are kept beside the segments.
+    /// Earlier attempts or custom events are kept beside the columns.
     pub(crate) const HAS_PAST: u16 = 1 << 6;
     /// The task is its own root, as is every task that no other one sent.
     pub(crate) const IS_ROOT: u16 = 1 << 7;
@@ -147,12 +152,13 @@ pub(crate) struct Moving {
     texts: Vec<(Field, Box<str>)>,
     aside: Option<Aside>,
     client: Option<Box<str>>,
+    past: Option<Past>,
 }
 
 macro_rules! columns {
     ($($column:ident: $type:ty),+ $(,)?) => {
         /// The columns.
-        #[derive(Debug)]
+        #[derive(Clone, Debug)]
         pub(crate) struct Segment {
             /// Sequence number of the first row.
             pub(crate) first: u64,
@@ -162,6 +168,8 @@ macro_rules! columns {
             pub(crate) texts: Texts,
             asides: Vec<Aside>,
             clients: Clients,
+            /// Earlier attempts and custom events, by row.
+            past: HashMap<u16, Past, RandomState>,
         }
 
         impl Segment {
@@ -173,6 +181,7 @@ macro_rules! columns {
                     texts: Texts::default(),
                     asides: Vec::new(),
                     clients: Clients::default(),
+                    past: HashMap::default(),
                 }
             }
 
@@ -384,6 +393,21 @@ impl Segment {
         self.rest[at].client = self.clients.number(client);
     }
 
+    /// Returns earlier attempts and custom events.
+    pub(super) fn past(&self, at: usize) -> Option<&Past> {
+        // Most rows have none, which the column tells sooner than the table.
+        if !self.has(at, flag::HAS_PAST) {
+            return None;
+        }
+        self.past.get(&(at as u16))
+    }
+
+    /// Returns the same to add to.
+    pub(super) fn past_mut(&mut self, at: usize) -> &mut Past {
+        self.set(at, flag::HAS_PAST, true);
+        self.past.entry(at as u16).or_default()
+    }
+
     // === Moving ===
 
     /// Returns a copy of a row and all it has.
@@ -396,6 +420,7 @@ impl Segment {
                 .collect(),
             aside: self.aside(at).cloned(),
             client: self.client(at).map(Box::from),
+            past: self.past(at).cloned(),
         }
     }
 
@@ -418,12 +443,16 @@ impl Segment {
         self.rest[at].client = moving
             .client
             .map_or(0, |client| self.clients.number(&client));
+        if let Some(past) = moving.past {
+            *self.past_mut(at) = past;
+        }
     }
 
-    /// Gives back what is not used; called when no new row comes.
+    /// Gives back what is not used; called when no new row and few new texts come.
     pub(crate) fn seal(&mut self) {
         self.texts.seal();
         self.asides.shrink_to_fit();
+        self.past.shrink_to_fit();
     }
 
     /// Returns the bytes of all texts.
@@ -433,9 +462,9 @@ impl Segment {
 }
 
 /// The processes that sent the tasks of a segment: few, each of many tasks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Clients {
-    numbers: HashMap<Box<str>, u16, foldhash::fast::RandomState>,
+    numbers: HashMap<Box<str>, u16, RandomState>,
     texts: Vec<Box<str>>,
     bytes: usize,
 }

@@ -119,7 +119,7 @@ impl Samples {
                 Sample::Args => segment.text(at, Field::Args),
                 Sample::Kwargs => segment.text(at, Field::Kwargs),
                 Sample::Result => segment.text(at, Field::Result),
-                Sample::Exception if is_failed => tasks.last_words(segment, at, Field::Exception),
+                Sample::Exception if is_failed => Tasks::last_words(segment, at, Field::Exception),
                 // Looking at a state costs next to nothing.
                 Sample::Exception => continue,
             };
@@ -185,11 +185,7 @@ impl Tasks {
 
 /// Returns the newest segment that is left, which is done then.
 fn next_segment<'t>(tasks: &'t Tasks, done_from: &mut u64) -> Option<&'t Segment> {
-    let next = tasks
-        .segments
-        .iter()
-        .rev()
-        .find(|segment| segment.first < *done_from)?;
+    let next = tasks.newest_before(*done_from)?;
     *done_from = next.first;
     Some(next)
 }

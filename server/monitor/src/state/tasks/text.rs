@@ -156,7 +156,7 @@ impl FieldSet {
 }
 
 /// The texts of one segment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Texts {
     blocks: Vec<Stored>,
 }
@@ -167,6 +167,17 @@ struct Stored {
     bytes: Vec<u8>,
     /// For each step, where the header of the text around its first byte begins.
     marks: Vec<u16>,
+}
+
+impl Clone for Stored {
+    /// Keeps the room for more, which a copied [`Vec`] does not have.
+    fn clone(&self) -> Self {
+        let mut bytes = Vec::with_capacity(self.bytes.capacity());
+        bytes.extend_from_slice(&self.bytes);
+        let mut marks = Vec::with_capacity(self.marks.capacity());
+        marks.extend_from_slice(&self.marks);
+        Self { bytes, marks }
+    }
 }
 
 impl Texts {
@@ -244,7 +255,7 @@ impl Texts {
         None
     }
 
-    /// Gives back what the last block does not use; called when no new row comes.
+    /// Gives back what the last block does not use.
     pub(crate) fn seal(&mut self) {
         if let Some(block) = self.blocks.last_mut() {
             block.bytes.shrink_to_fit();

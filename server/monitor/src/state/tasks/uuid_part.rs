@@ -4,7 +4,7 @@
 const UNITS: u128 = u128::MAX / 15;
 
 /// A part of a UUID's text, as digits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct UuidPart {
     digits: Vec<u8>,
     /// The digits at which the part may begin, given where its dashes are.

@@ -7,7 +7,7 @@ mod repair;
 mod schedule;
 mod searches;
 
-use super::{Limits, State, Waiting, metrics::Metrics};
+use super::{Limits, State, Step, Waiting, metrics::Metrics};
 use model::{Overview, SearchExpression, TaskDetail, TaskId, TaskQuery, Timestamp};
 use protocol::Scratch;
 
@@ -67,6 +67,12 @@ fn tasks(state: &State) -> Vec<TaskDetail> {
         ..TaskQuery::default()
     };
     let mut scan = state.scan(&query, &SearchExpression::All, usize::MAX);
-    while state.step(&mut scan) {}
+    loop {
+        match state.step(&mut scan) {
+            Step::Done => {}
+            Step::Apart(part) => scan.go_through(&part),
+            Step::End => break,
+        }
+    }
     state.task_details(&scan.finish().window)
 }

@@ -4,8 +4,11 @@
 mod search_law;
 
 use super::{publish, state};
-use crate::state::State;
-use model::{SearchExpression, TaskDetail, TaskId, TaskQuery, Timestamp};
+use crate::state::{Scan, State, Step};
+use model::{
+    SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery, TaskSort, TaskState,
+    Timestamp,
+};
 use proptest::prelude::*;
 use search_law::{NOW, Task, task, want};
 use serde_json::{Value, json};
@@ -106,6 +109,78 @@ fn with_own_id(number: usize, task: Task) -> Task {
     Task { id, ..task }
 }
 
+/// Goes through the next segment that is left; `false` if there was none.
+fn go_on(state: &State, scan: &mut Scan) -> bool {
+    match state.step(scan) {
+        Step::Done => true,
+        Step::Apart(part) => {
+            scan.go_through(&part);
+            true
+        }
+        Step::End => false,
+    }
+}
+
+/// Answers a query as two threads would that take turns.
+fn page_of_two(state: &State, query: &TaskQuery, search: &SearchExpression) -> TaskPage {
+    let mut one = state.scan(query, search, query.limit as usize);
+    let mut other = one.share();
+    while go_on(state, &mut other) && go_on(state, &mut one) {}
+    while go_on(state, &mut one) {}
+    one.add(other);
+    let found = one.finish();
+    let mut page = state.page_of(&found);
+    page.rows = state.task_rows(&found.window);
+    page
+}
+
+#[test]
+fn a_search_sees_the_segment_it_took_and_the_next_one_what_changed_meanwhile() {
+    let mut state = state(200);
+    let tell = |state: &mut State, kind: &str, number: u32, at: i64| {
+        let event = json!({
+            "type": kind,
+            "uuid": format!("task-{number}"),
+            "hostname": "w@a",
+            "pid": 7,
+            "timestamp": at,
+            "args": format!("('parcel {number}',)"),
+            "result": "'delivered'",
+            "runtime": 0.5,
+        });
+        publish(state, &event, Timestamp(NOW));
+    };
+    for number in 0..40 {
+        tell(&mut state, "task-received", number, 1);
+    }
+    state.tasks.settle();
+    let search = |text| SearchExpression::parse(text).expect("a search");
+    let (parcel, delivered) = (search("parcel"), search("delivered"));
+    let query = TaskQuery::default();
+    let mut scan = state.scan(&query, &delivered, 50);
+    let mut parts = Vec::new();
+    loop {
+        match state.step(&mut scan) {
+            Step::Apart(part) => parts.push(part),
+            Step::Done => {}
+            Step::End => break,
+        }
+    }
+    // The segments that are full: two of sixteen rows.
+    assert_eq!(parts.len(), 2);
+    for number in [0, 20] {
+        tell(&mut state, "task-succeeded", number, 2);
+    }
+    for part in &parts {
+        scan.go_through(part);
+    }
+    assert!(scan.finish().window.is_empty());
+    assert_eq!(state.task_page(&query, &delivered).total, Some(2));
+    let page = state.task_page(&query, &parcel);
+    assert_eq!(page.total, Some(40));
+    assert!(page.states.contains(&(TaskState::Success, 2)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -113,6 +188,8 @@ proptest! {
     fn a_search_finds_the_tasks_it_means_and_no_others(
         tasks in prop::collection::vec(task(), 1..60),
         wants in prop::collection::vec(want(), 1..20),
+        settled in 0_usize..60,
+        sort in prop::sample::select(TaskSort::ALL.to_vec()),
     ) {
         // Segments of 16 rows, so that there are several.
         let mut state = state(200);
@@ -121,8 +198,11 @@ proptest! {
             .enumerate()
             .map(|(number, task)| with_own_id(number, task))
             .collect();
-        for task in &tasks {
+        for (number, task) in tasks.iter().enumerate() {
             live(&mut state, task);
+            if number == settled {
+                state.tasks.settle();
+            }
         }
         let known: Vec<Task> = tasks
             .iter()
@@ -144,6 +224,10 @@ proptest! {
                 .collect();
             prop_assert_eq!(&found, &meant, "{}", text);
             prop_assert_eq!(page.total, Some(meant.len() as u64));
+            prop_assert_eq!(page_of_two(&state, &query, &search), page);
+            let first = TaskQuery { limit: 5, sort, count: TaskCount::None, ..query.clone() };
+            let page = state.task_page(&first, &search);
+            prop_assert_eq!(page_of_two(&state, &first, &search).rows, page.rows);
         }
     }
 }
