@@ -8,10 +8,11 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
     collections::BTreeSet,
     num::NonZero,
-    panic::resume_unwind,
+    ops::Deref,
+    panic::{Location, resume_unwind},
     sync::Arc,
     thread::{self, available_parallelism},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -26,6 +27,10 @@ const IDS_AT_ONCE: usize = 1_024;
 
 /// Threads that help with one search, at most.
 const MOST_HELPERS: usize = 3;
+
+/// A reader that holds the lock for longer is named in the log: the writer
+/// should never wait for more than a millisecond.
+const LONG_HOLD: Duration = Duration::from_micros(500);
 
 /// How much a search may take of the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,39 @@ pub(crate) struct StateReader {
     revision: watch::Receiver<u64>,
     /// The cores that may help with searches: all but the one that a search has anyway.
     helpers: Arc<Semaphore>,
+}
+
+/// The state, locked for reading.
+#[derive(Debug)]
+pub(crate) struct Reading<'s> {
+    state: RwLockReadGuard<'s, State>,
+    /// Ends after the lock was let go.
+    _hold: Hold,
+}
+
+impl Deref for Reading<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+/// Since when who holds the lock.
+#[derive(Debug)]
+struct Hold {
+    since: Instant,
+    reader: &'static Location<'static>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let held = self.since.elapsed();
+        if held > LONG_HOLD {
+            let microseconds = held.as_micros();
+            tracing::debug!(reader = %self.reader, microseconds, "held the state for long");
+        }
+    }
 }
 
 /// Puts the state behind its lock.
@@ -92,8 +130,15 @@ impl StateWriter {
 
 impl StateReader {
     /// Locks the state for reading. Hold it briefly and never across an await.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read()
+    #[track_caller]
+    pub(crate) fn read(&self) -> Reading<'_> {
+        Reading {
+            state: self.state.read(),
+            _hold: Hold {
+                since: Instant::now(),
+                reader: Location::caller(),
+            },
+        }
     }
 
     /// Returns the window of a query.
