@@ -60,6 +60,8 @@ pub struct ScheduleEntry {
     pub missed: u64,
     /// Why something about it is not known or cannot be read.
     pub problem: Option<String>,
+    /// Whether it can be run from here: all that it sends is known. `problem` says why not.
+    pub is_runnable: bool,
 }
 
 impl Keyed for ScheduleEntry {

@@ -348,7 +348,7 @@ impl Inspector {
             .ask("report", json!({}), Some(&destination), self.timeout)
             .await?;
         let Some(reply) = answers.replies.into_iter().next() else {
-            let is_known = self.reader.read().worker(worker).is_some();
+            let is_known = self.reader.read().knows_worker(worker);
             let (kind, message) = if is_known {
                 let seconds = self.timeout.as_secs_f64();
                 let message = format!("{worker} did not answer within {seconds} s.");

@@ -168,6 +168,7 @@ fn EntryRow(entry: ArcRwSignal<ScheduleEntry>, budget: RwSignal<usize>) -> impl 
     let next = Memo::new(move |_| entry.with(|entry| entry.next_run));
     let last = Memo::new(move |_| entry.with(|entry| entry.last_run));
     let last_task = Memo::new(move |_| entry.with(|entry| entry.last_task.clone()));
+    let is_runnable = Memo::new(move |_| entry.with(|entry| entry.is_runnable));
     let has_problem = Memo::new(move |_| entry.with(|entry| entry.problem.is_some()));
     let from = entry.with_untracked(|entry| match entry.key.source {
         ScheduleSource::Configuration => "conf",
@@ -246,9 +247,11 @@ fn EntryRow(entry: ArcRwSignal<ScheduleEntry>, budget: RwSignal<usize>) -> impl 
                 .then(|| {
                     view! {
                         <td class="col-run with-script">
-                            <button class="button" type="button" on:click=run_now>
-                                "Run now…"
-                            </button>
+                            <Show when=move || is_runnable.get()>
+                                <button class="button" type="button" on:click=run_now>
+                                    "Run now…"
+                                </button>
+                            </Show>
                         </td>
                     }
                 })}

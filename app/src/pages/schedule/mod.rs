@@ -246,6 +246,7 @@ mod tests {
             last_task: None,
             missed,
             problem: None,
+            is_runnable: true,
         }
     }
 

@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Keys looked at in one step of a scan.
 const SCAN_COUNT: usize = 1_000;
 
-/// Most keys that one look for queues passes over. A result backend in the
-/// same database may hold millions; the rest is seen when their turn comes.
-const MAX_SCANNED: usize = 200_000;
+/// Most keys that one look passes over. A result backend in the same database
+/// may hold a million; what lies beyond this is not seen, and the look says
+/// that it is not complete.
+const MAX_SCANNED: usize = 5_000_000;
 
 /// Most keys whose size is asked for in one look.
 const MAX_WEIGHED: usize = 2_000;

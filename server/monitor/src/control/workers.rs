@@ -170,7 +170,7 @@ impl Control {
             .collect();
         heard.strangers = silent
             .iter()
-            .filter(|name| parts.reader.read().worker(name).is_none())
+            .filter(|name| !parts.reader.read().knows_worker(name))
             .cloned()
             .collect();
         heard.silent = silent;
@@ -239,10 +239,7 @@ impl Control {
     fn interpret_silence(&self, heard: &mut Heard) {
         let mut loud = Vec::new();
         for reply in heard.replies.iter_mut().filter(|reply| reply.is_ok) {
-            let is_sending = || {
-                let worker = self.parts.reader.read().worker(&reply.worker);
-                worker.is_some_and(|worker| worker.summary.task_events == Some(true))
-            };
+            let is_sending = || self.parts.reader.read().sends_task_events(&reply.worker);
             if reply.text.contains("already") && is_sending() {
                 reply.is_ok = false;
                 loud.push(reply.worker.clone());
@@ -266,9 +263,8 @@ impl Control {
 
     /// Tells whether a worker consumes a queue, as far as it has told.
     fn consumes(&self, worker: &WorkerName, queue: &model::QueueName) -> Option<bool> {
-        let worker = self.parts.reader.read().worker(worker)?;
-        let queues = worker.inspection.active_queues?;
-        Some(inspect::queue_names(&queues).contains(queue))
+        let queues = self.parts.reader.read().queues_of(worker)?;
+        Some(queues.contains(queue))
     }
 
     /// Workers do not answer to `shutdown`: who is there is asked before.

@@ -158,6 +158,21 @@ impl State {
         self.workers.detail(&self.names, name)
     }
 
+    /// Tells whether a worker of this name is known, there or gone.
+    pub(crate) fn knows_worker(&self, name: &WorkerName) -> bool {
+        self.workers.knows(&self.names, name)
+    }
+
+    /// Tells whether a worker of this name sends task events.
+    pub(crate) fn sends_task_events(&self, name: &WorkerName) -> bool {
+        self.workers.sends_task_events(&self.names, name)
+    }
+
+    /// Returns the queues that a worker said it consumes, if it was asked.
+    pub(crate) fn queues_of(&self, name: &WorkerName) -> Option<Vec<QueueName>> {
+        self.workers.queues_of(&self.names, name)
+    }
+
     /// Returns how many processes of a worker's name are there.
     pub(crate) fn namesakes(&self, name: &WorkerName) -> usize {
         self.workers.namesakes(&self.names, name)

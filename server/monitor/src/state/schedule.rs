@@ -449,6 +449,7 @@ impl Schedules {
                 last_task: kept.last_task.clone(),
                 missed: kept.missed,
                 problem: problem_of(kept),
+                is_runnable: kept.entry.obstacle.is_none(),
             })
             .collect();
         entries.sort_by(|a, b| {

@@ -9,125 +9,124 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use model::{Command, Destination, WorkerName};
+use model::{Caller, Command, Destination, QueueName, WorkerName};
 use monitor::Monitor;
 
 type Answer = Result<Json<Message>, FlowerError>;
 
+/// Gives a worker an order and returns its words. An order is made for whom it
+/// is for; `failed` says with Flower's words why it was not done.
+async fn order(
+    monitor: &Monitor,
+    caller: &Caller,
+    worker: &WorkerName,
+    command: impl FnOnce(Destination) -> Command,
+    failed: impl FnOnce(&str) -> String,
+) -> Result<String, FlowerError> {
+    let command = command(Destination::one(worker.clone()));
+    run_on_worker(monitor, caller, worker, command, failed).await
+}
+
 pub(crate) async fn shutdown(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
 ) -> Answer {
-    let worker = WorkerName::from(worker);
-    let workers = Destination::one(worker.clone());
-    let command = Command::Shutdown { workers };
+    let command = |workers| Command::Shutdown { workers };
     let failed = |reason: &str| format!("Failed to shut down '{worker}': {reason}");
-    run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    Ok(Json(Message::new("Shutting down!")))
+    order(&monitor, &caller, &worker, command, failed).await?;
+    answer("Shutting down!")
 }
 
 pub(crate) async fn pool_restart(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
 ) -> Answer {
-    let worker = WorkerName::from(worker);
-    let workers = Destination::one(worker.clone());
-    let command = Command::PoolRestart { workers };
+    let command = |workers| Command::PoolRestart { workers };
     let failed = |reason: &str| format!("Failed to restart the '{worker}' pool: {reason}");
-    run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    let message = format!("Restarting '{worker}' worker's pool");
-    Ok(Json(Message::new(message)))
+    order(&monitor, &caller, &worker, command, failed).await?;
+    answer(format!("Restarting '{worker}' worker's pool"))
 }
 
 pub(crate) async fn pool_grow(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
     arguments: Arguments,
 ) -> Answer {
     let n = arguments.number("n", "int")?.unwrap_or(1);
-    let worker = WorkerName::from(worker);
-    let workers = Destination::one(worker.clone());
-    let command = Command::PoolGrow { workers, n };
+    let command = |workers| Command::PoolGrow { workers, n };
     let failed = |reason: &str| format!("Failed to grow '{worker}' worker's pool: {reason}");
-    run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    let message = format!("Growing '{worker}' worker's pool by {n}");
-    Ok(Json(Message::new(message)))
+    order(&monitor, &caller, &worker, command, failed).await?;
+    answer(format!("Growing '{worker}' worker's pool by {n}"))
 }
 
 pub(crate) async fn pool_shrink(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
     arguments: Arguments,
 ) -> Answer {
     let n = arguments.number("n", "int")?.unwrap_or(1);
-    let worker = WorkerName::from(worker);
-    let workers = Destination::one(worker.clone());
-    let command = Command::PoolShrink { workers, n };
+    let command = |workers| Command::PoolShrink { workers, n };
     let failed = |reason: &str| format!("Failed to shrink '{worker}' worker's pool: {reason}");
-    run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    let message = format!("Shrinking '{worker}' worker's pool by {n}");
-    Ok(Json(Message::new(message)))
+    order(&monitor, &caller, &worker, command, failed).await?;
+    answer(format!("Shrinking '{worker}' worker's pool by {n}"))
 }
 
 pub(crate) async fn pool_autoscale(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
     arguments: Arguments,
 ) -> Answer {
     let missing = |name: &str| FlowerError::invalid(format!("Missing argument {name}"));
-    let min = arguments
-        .number("min", "int")?
-        .ok_or_else(|| missing("min"))?;
-    let max = arguments
-        .number("max", "int")?
-        .ok_or_else(|| missing("max"))?;
-    let worker = WorkerName::from(worker);
-    let workers = Destination::one(worker.clone());
-    let command = Command::Autoscale { workers, min, max };
+    let min = arguments.number("min", "int")?;
+    let min = min.ok_or_else(|| missing("min"))?;
+    let max = arguments.number("max", "int")?;
+    let max = max.ok_or_else(|| missing("max"))?;
+    let command = |workers| Command::Autoscale { workers, min, max };
     let failed = |reason: &str| format!("Failed to autoscale '{worker}' worker: {reason}");
-    run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    let message = format!("Autoscaling '{worker}' worker (min={min}, max={max})");
-    Ok(Json(Message::new(message)))
+    order(&monitor, &caller, &worker, command, failed).await?;
+    answer(format!(
+        "Autoscaling '{worker}' worker (min={min}, max={max})"
+    ))
 }
 
 pub(crate) async fn add_consumer(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
     arguments: Arguments,
 ) -> Answer {
-    let queue = arguments.required("queue")?;
-    let worker = WorkerName::from(worker);
-    let command = Command::AddConsumer {
-        workers: Destination::one(worker.clone()),
-        queue: queue.into(),
+    let queue = QueueName::from(arguments.required("queue")?);
+    let command = |workers| Command::AddConsumer {
+        workers,
+        queue: queue.clone(),
     };
     let failed =
         |reason: &str| format!("Failed to add '{queue}' consumer to '{worker}' worker: {reason}");
-    let words = run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    Ok(Json(Message::new(words)))
+    answer(order(&monitor, &caller, &worker, command, failed).await?)
 }
 
 pub(crate) async fn cancel_consumer(
     State(monitor): State<Monitor>,
     Asker(caller): Asker,
-    Path(worker): Path<String>,
+    Path(worker): Path<WorkerName>,
     arguments: Arguments,
 ) -> Answer {
-    let queue = arguments.required("queue")?;
-    let worker = WorkerName::from(worker);
-    let command = Command::CancelConsumer {
-        workers: Destination::one(worker.clone()),
-        queue: queue.into(),
+    let queue = QueueName::from(arguments.required("queue")?);
+    let command = |workers| Command::CancelConsumer {
+        workers,
+        queue: queue.clone(),
     };
     let failed = |reason: &str| {
         format!("Failed to cancel '{queue}' consumer from '{worker}' worker: {reason}")
     };
-    let words = run_on_worker(&monitor, &caller, &worker, command, failed).await?;
-    Ok(Json(Message::new(words)))
+    answer(order(&monitor, &caller, &worker, command, failed).await?)
+}
+
+fn answer(message: impl Into<String>) -> Answer {
+    Ok(Json(Message::new(message)))
 }

@@ -146,6 +146,13 @@ impl Workers {
     }
 
     /// Returns whether every online worker has told its queues.
+    /// Returns the queues that a worker said it consumes, if it was asked.
+    pub(crate) fn queues_of(&self, names: &Names, name: &WorkerName) -> Option<Vec<QueueName>> {
+        let id = names.workers.find(name.as_str())?;
+        let answer = self.inspections.get(&id)?.active_queues.as_ref()?;
+        Some(inspect::queue_names(answer))
+    }
+
     pub(crate) fn knows_all_queues(&self) -> bool {
         self.processes.iter().all(|((name, _), worker)| {
             !worker.is_live()
@@ -201,6 +208,21 @@ impl Workers {
     }
 
     /// Returns how many processes of a name are there.
+    /// Tells whether a process of this name is known.
+    pub(crate) fn knows(&self, names: &Names, name: &WorkerName) -> bool {
+        let id = names.workers.find(name.as_str());
+        self.processes.keys().any(|(other, _)| Some(*other) == id)
+    }
+
+    /// Tells whether a process of this name that is there sends task events.
+    pub(crate) fn sends_task_events(&self, names: &Names, name: &WorkerName) -> bool {
+        let id = names.workers.find(name.as_str());
+        self.processes
+            .iter()
+            .filter(|((other, _), worker)| Some(*other) == id && worker.is_there())
+            .any(|(_, worker)| worker.sends_task_events == Some(true))
+    }
+
     pub(crate) fn namesakes(&self, names: &Names, name: &WorkerName) -> usize {
         let id = names.workers.find(name.as_str());
         self.processes
