@@ -2,7 +2,7 @@
 
 use crate::{
     celery::{Worker, command, ended, online, send},
-    support::{Redis, eventually},
+    support::{Redis, eventually, eventually_of},
 };
 use model::{
     BrokerState, GapCause, Source, TaskDetail, TaskId, TaskQuery, TaskState, TaskSummary,
@@ -160,10 +160,15 @@ fn deaf_at_will(redis: &Redis) -> protocol::RedisUrl {
 
 /// Waits for the gap of the worker that missed all of these.
 async fn missed_gap(monitor: &Monitor, count: usize) -> model::Gap {
-    let gap = eventually("the count of what was missed", || {
+    let is_it =
+        |gap: &model::Gap| gap.cause == GapCause::EventsMissed && gap.missed == Some(count as u64);
+    let find = || {
         let gaps = monitor.pulse().gaps;
-        gaps.into_iter()
-            .find(|gap| gap.cause == GapCause::EventsMissed && gap.missed == Some(count as u64))
+        gaps.iter().find(|gap| is_it(gap)).cloned().ok_or(gaps)
+    };
+    let gap = eventually_of(find, |gaps| {
+        let worker = monitor.worker(&"w1@lab".into()).map(|w| w.summary);
+        format!("a loss of {count}; there are {gaps:?} and {worker:?}")
     })
     .await;
     assert_eq!(gap.worker, Some("w1@lab".into()));

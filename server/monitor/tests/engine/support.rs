@@ -126,12 +126,22 @@ impl Redis {
 
 /// Waits until `find` finds something.
 pub(crate) async fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    eventually_of(|| find().ok_or(()), |()| what.to_owned()).await
+}
+
+/// Waits until `find` finds something; `tell` says what was there instead.
+pub(crate) async fn eventually_of<T, E>(
+    mut find: impl FnMut() -> Result<T, E>,
+    tell: impl Fn(E) -> String,
+) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = find() {
-            return found;
+        match find() {
+            Ok(found) => return found,
+            Err(instead) => {
+                assert!(Instant::now() < deadline, "never came: {}", tell(instead));
+            }
         }
-        assert!(Instant::now() < deadline, "never came: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -108,6 +108,18 @@ impl Doubt {
     }
 }
 
+/// More than was heard, told before anything could be missed, as it seems.
+///
+/// Replies come by another way than events: one may arrive while these are cut
+/// off, and count what is lost meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Early {
+    sum: i64,
+    /// Starts heard until then.
+    heard: i64,
+    holes: u64,
+}
+
 /// Where counting began.
 #[derive(Clone, Copy, Debug)]
 struct Base {
@@ -141,6 +153,8 @@ pub(crate) struct Account {
     holes: u64,
     /// Totals by type when they were first told since counting began.
     totals: Option<HashMap<u32, u64>>,
+    /// What these come to, until a heartbeat tells whether to count from there.
+    early: Option<Early>,
     /// Types that ran and were never heard of.
     silent_types: Vec<u32>,
     /// All that went unseen, as the screens show it.
@@ -235,6 +249,16 @@ impl Account {
             self.holes = holes;
             return None;
         }
+        if let Some(early) = self.early.take()
+            && early.holes == holes
+            && self.doubt.is_none()
+            && self.missed == 0
+        {
+            // Only from here on silent types can be told apart.
+            let heard = self.heard - early.heard;
+            self.count_from(early.sum, None, now);
+            self.heard = heard;
+        }
         let is_ripe = |reading: &Reading| {
             let waited = at.sent.seconds_since(reading.at.sent);
             waited.max(now.seconds_since(reading.taken)) >= SETTLE_SECONDS
@@ -269,8 +293,11 @@ impl Account {
             self.totals = Some(totals.iter().copied().collect());
             let is_settled = self.doubt.is_none() && self.missed == 0 && holes == self.holes;
             if is_settled && sum >= told && sum > base.processed + self.heard {
-                // Only from here on silent types can be told apart.
-                self.count_from(sum, None, now);
+                self.early = Some(Early {
+                    sum,
+                    heard: self.heard,
+                    holes,
+                });
             }
             return None;
         };

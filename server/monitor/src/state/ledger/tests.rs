@@ -184,6 +184,37 @@ fn types_that_send_no_events_are_named_and_are_no_loss() {
 }
 
 #[test]
+fn a_reply_that_comes_while_events_are_cut_off_hides_no_loss() {
+    let mut account = Account::default();
+    beat(&mut account, 0.0, 0);
+    starts(&mut account, 1.0, 2);
+    beat(&mut account, 2.0, 2);
+    // 21 more run unheard, and `stats` tells them before the cut is noticed.
+    let totals = [(1, 22), (2, 1)];
+    assert_eq!(account.totals(&totals, |name| name == 1, 0, at(9.0)), None);
+    beat_after(&mut account, 14.0, 23, 1);
+    let loss = beat_after(&mut account, 16.0, 23, 1);
+    assert_eq!(loss.map(|loss| loss.missed), Some(21));
+}
+
+#[test]
+fn what_ran_unheard_before_the_first_reply_is_no_loss() {
+    let mut account = Account::default();
+    beat(&mut account, 0.0, 0);
+    starts(&mut account, 1.0, 2);
+    account.totals(&[(1, 2), (2, 5)], |name| name == 1, 0, at(1.5));
+    starts(&mut account, 1.7, 1);
+    for second in 1..10 {
+        assert_eq!(beat(&mut account, f64::from(second) * 2.0, 8), None);
+    }
+    assert_eq!(account.missed(), 0);
+    assert!(
+        !account.wants_totals(at(30.0)),
+        "everything is accounted for"
+    );
+}
+
+#[test]
 fn a_new_process_under_the_old_number_is_told_by_its_count() {
     let mut account = Account::default();
     beat(&mut account, 0.0, 5);
