@@ -153,6 +153,8 @@ pub(crate) struct Account {
     holes: u64,
     /// Totals by type when they were first told since counting began.
     totals: Option<HashMap<u32, u64>>,
+    /// Holes when totals were told last.
+    totals_holes: u64,
     /// What these come to, until a heartbeat tells whether to count from there.
     early: Option<Early>,
     /// Types that ran and were never heard of.
@@ -289,7 +291,8 @@ impl Account {
     ) -> Option<Loss> {
         let (base, (_, told)) = (self.base?, self.newest?);
         let sum: i64 = totals.iter().map(|(_, count)| signed(*count)).sum();
-        let Some(first) = &self.totals else {
+        let has_hole = holes != std::mem::replace(&mut self.totals_holes, holes);
+        let Some(first) = &mut self.totals else {
             self.totals = Some(totals.iter().copied().collect());
             let is_settled = self.doubt.is_none() && self.missed == 0 && holes == self.holes;
             if is_settled && sum >= told && sum > base.processed + self.heard {
@@ -301,6 +304,14 @@ impl Account {
             }
             return None;
         };
+        if has_hole {
+            // What runs for the first time in a hole goes unheard, too.
+            for (name, count) in totals {
+                if !self.silent_types.contains(name) {
+                    first.insert(*name, *count);
+                }
+            }
+        }
         let mut silent = 0;
         self.silent_types.clear();
         for (name, count) in totals {

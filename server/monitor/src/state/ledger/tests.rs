@@ -198,6 +198,41 @@ fn a_reply_that_comes_while_events_are_cut_off_hides_no_loss() {
 }
 
 #[test]
+fn a_type_that_ran_in_a_hole_alone_is_not_taken_for_a_silent_one() {
+    let mut account = Account::default();
+    let is_heard = |name| name == 1;
+    beat(&mut account, 0.0, 0);
+    account.totals(&[], is_heard, 0, at(0.5));
+    starts(&mut account, 1.0, 2);
+    beat(&mut account, 2.0, 2);
+    account.totals(&[(1, 22), (2, 1)], is_heard, 1, at(9.0));
+    beat_after(&mut account, 14.0, 23, 1);
+    let loss = beat_after(&mut account, 16.0, 23, 1);
+    assert_eq!(loss.map(|loss| loss.missed), Some(21));
+    assert!(account.silent_types().is_empty());
+}
+
+#[test]
+fn a_type_that_is_known_as_silent_is_no_loss_in_a_hole() {
+    let mut account = Account::default();
+    let is_heard = |name| name == 1;
+    beat(&mut account, 0.0, 0);
+    account.totals(&[], is_heard, 0, at(0.5));
+    for second in 1..10 {
+        beat(&mut account, f64::from(second) * 2.0, 5);
+    }
+    account.totals(&[(2, 5)], is_heard, 0, at(19.0));
+    account.totals(&[(2, 9)], is_heard, 1, at(23.0));
+    for second in 12..20 {
+        assert_eq!(
+            beat_after(&mut account, f64::from(second) * 2.0, 9, 1),
+            None
+        );
+    }
+    assert_eq!((account.missed(), account.silent_types()), (0, &[2][..]));
+}
+
+#[test]
 fn what_ran_unheard_before_the_first_reply_is_no_loss() {
     let mut account = Account::default();
     beat(&mut account, 0.0, 0);
