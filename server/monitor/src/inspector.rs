@@ -32,9 +32,15 @@ const WATCHED_INTERVAL: Duration = Duration::from_secs(5);
 /// Answers so young are not asked for again.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Workers do some of what they are told a moment after they say so
-/// (`call_soon` in `celery/worker/control.py`), so they are looked at twice.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// Workers do some of what they are told after they say so (`call_soon` in
+/// `celery/worker/control.py`), busy ones seconds later, so they are looked at
+/// again after each of these pauses.
+const LOOKS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
 
 /// Most revoked ids handed to the state at a time: one hold of its lock.
 const REVOKED_AT_ONCE: usize = 1_000;
@@ -326,12 +332,12 @@ impl Inspector {
         Arc::clone(fresh.entry(worker.cloned()).or_default())
     }
 
-    /// Reads again what a command changes, at once and a moment later, so
+    /// Reads again what a command changes, at once and some moments later, so
     /// that pages follow. Does not wait for it.
     pub(crate) fn follow(&self, parts: &'static [Part], workers: BTreeSet<WorkerName>) {
         let inspector = self.clone();
         tokio::spawn(async move {
-            for pause in [Duration::ZERO, SECOND_LOOK] {
+            for pause in LOOKS {
                 tokio::time::sleep(pause).await;
                 if let Err(error) = inspector.inspect(parts, Some(&workers)).await {
                     tracing::debug!(cause = error.chain(), "could not look at what changed");

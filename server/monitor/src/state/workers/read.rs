@@ -145,7 +145,6 @@ impl Workers {
         consumers
     }
 
-    /// Returns whether every online worker has told its queues.
     /// Returns the queues that a worker said it consumes, if it was asked.
     pub(crate) fn queues_of(&self, names: &Names, name: &WorkerName) -> Option<Vec<QueueName>> {
         let id = names.workers.find(name.as_str())?;
@@ -153,6 +152,7 @@ impl Workers {
         Some(inspect::queue_names(answer))
     }
 
+    /// Returns whether every online worker has told its queues.
     pub(crate) fn knows_all_queues(&self) -> bool {
         self.processes.iter().all(|((name, _), worker)| {
             !worker.is_live()
@@ -207,7 +207,6 @@ impl Workers {
             .reduce(f64::max)
     }
 
-    /// Returns how many processes of a name are there.
     /// Tells whether a process of this name is known.
     pub(crate) fn knows(&self, names: &Names, name: &WorkerName) -> bool {
         let id = names.workers.find(name.as_str());
@@ -223,6 +222,7 @@ impl Workers {
             .any(|(_, worker)| worker.sends_task_events == Some(true))
     }
 
+    /// Returns how many processes of a name are there.
     pub(crate) fn namesakes(&self, names: &Names, name: &WorkerName) -> usize {
         let id = names.workers.find(name.as_str());
         self.processes
