@@ -69,6 +69,7 @@ pub fn router(state: AppState) -> Router {
             get(api::suggestions::suggestions),
         )
         .route("/api/v1/commands", post(act::commands::run))
+        .route("/api/v1/bulk", get(act::bulk::list))
         .route("/api/v1/bulk/count", post(act::bulk::count))
         .route(
             "/api/v1/bulk/{id}",

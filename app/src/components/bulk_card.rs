@@ -19,6 +19,22 @@ const PACE: Duration = Duration::from_millis(500);
 #[component]
 pub fn BulkCards() -> impl IntoView {
     let bulks = Steering::of_page().bulks;
+    // What runs since before the page was loaded, whoever began it.
+    Effect::new(move || {
+        leptos::task::spawn_local(async move {
+            // Without an answer the page shows what is begun on it, as before.
+            let Ok(running) = server_fns::running_bulks().await else {
+                return;
+            };
+            let add = |bulks: &mut Vec<BulkId>| {
+                bulks.extend(running);
+                bulks.sort();
+                bulks.dedup();
+            };
+            // The page may be gone by now.
+            bulks.try_update(add);
+        });
+    });
     view! {
         <div class="bulks">
             <For

@@ -79,6 +79,15 @@ pub async fn bulk_count(tasks: BulkTarget) -> Result<BulkCount, FetchError> {
     monitor.bulk_count(&tasks).map_err(failed)
 }
 
+/// Returns the bulks that run, oldest first.
+#[server(name = AskRunningBulks, prefix = "/api/ui", endpoint = "running-bulks", input = GetUrl, output = Json)]
+pub async fn running_bulks() -> Result<Vec<BulkId>, FetchError> {
+    let monitor = monitor().map_err(failed)?;
+    let bulks = monitor.bulks();
+    let running = bulks.into_iter().filter(|bulk| bulk.finished.is_none());
+    Ok(running.map(|bulk| bulk.id).collect())
+}
+
 /// Tells how far a bulk is; `None` if it is not known any more.
 #[server(name = AskBulkProgress, prefix = "/api/ui", endpoint = "bulk", input = GetUrl, output = Json)]
 pub async fn bulk_progress(bulk: BulkId) -> Result<Option<BulkProgress>, FetchError> {

@@ -7,7 +7,9 @@ mod request;
 mod snapshot;
 mod suggestions;
 
-pub use control::{Known, bulk_count, bulk_progress, known, peek, retry_plan, run_command};
+pub use control::{
+    Known, bulk_count, bulk_progress, known, peek, retry_plan, run_command, running_bulks,
+};
 #[cfg(feature = "ssr")]
 pub use request::WhoAsks;
 #[cfg(feature = "ssr")]

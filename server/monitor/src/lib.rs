@@ -361,6 +361,12 @@ impl Monitor {
         self.inner.control.bulk(id, results)
     }
 
+    /// Tells how far all bulks are that are still known, oldest first, without
+    /// what came of each task.
+    pub fn bulks(&self) -> Vec<BulkProgress> {
+        self.inner.control.bulks()
+    }
+
     /// Looks at messages that wait in a queue; nothing is removed.
     pub async fn peek(
         &self,

@@ -250,6 +250,8 @@ async fn any_command_is_json_and_so_is_its_outcome() {
     let answer = dashboard.request(Method::GET, path, &[]).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 
+    let none = dashboard.get("/api/v1/bulk").await;
+    assert_eq!(none.json(), serde_json::json!([]));
     let unknown = dashboard.get("/api/v1/bulk/77").await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
     let report = dashboard.get("/api/v1/workers/w2@vm/report").await;

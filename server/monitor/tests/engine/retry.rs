@@ -666,6 +666,8 @@ async fn a_bulk_loses_and_doubles_nothing() {
     let outcome = run(&monitor, retry_all(TaskState::Success, None)).await;
     let outcome = outcome.expect("it begins");
     let bulk = outcome.bulk.expect("it has a number");
+    let newest = monitor.bulks().pop().expect("bulks are listed");
+    assert_eq!((newest.id, newest.finished), (bulk, None));
     run(&monitor, Command::StopBulk { bulk })
         .await
         .expect("it runs");

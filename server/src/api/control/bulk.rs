@@ -17,6 +17,11 @@ use monitor::Monitor;
 /// Results of single tasks that are told unless more are asked for.
 const DEFAULT_RESULTS: u64 = 100;
 
+/// Tells how far all bulks are that are still known, oldest first.
+pub(crate) async fn list(State(monitor): State<Monitor>) -> Json<Vec<BulkProgress>> {
+    Json(monitor.bulks())
+}
+
 /// Tells how far a bulk is, with `results` results of single tasks.
 pub(crate) async fn progress(
     State(monitor): State<Monitor>,

@@ -70,6 +70,11 @@ impl Bulks {
         self.tracker.spawn(work);
     }
 
+    /// Returns all that are still known, oldest first.
+    pub(in crate::control) fn all(&self) -> Vec<Arc<Bulk>> {
+        self.known.lock().bulks.iter().cloned().collect()
+    }
+
     /// Returns a bulk that is still known.
     pub(in crate::control) fn get(&self, id: BulkId) -> Option<Arc<Bulk>> {
         let known = self.known.lock();

@@ -89,6 +89,12 @@ impl Control {
         Ok(count(states))
     }
 
+    /// Tells how far all bulks are, oldest first, without what came of each task.
+    pub(crate) fn bulks(&self) -> Vec<BulkProgress> {
+        let all = self.parts.bulks.all();
+        all.iter().map(|bulk| bulk.progress(0)).collect()
+    }
+
     /// Tells how far a bulk is.
     pub(crate) fn bulk(&self, id: BulkId, results: usize) -> Option<BulkProgress> {
         Some(self.parts.bulks.get(id)?.progress(results))
