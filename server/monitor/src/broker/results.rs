@@ -233,38 +233,63 @@ impl Results {
     }
 
     async fn set_aborted(&self, id: &TaskId) -> Result<Aborted, BrokerError> {
-        if let Some(stored) = self.read(id).await?
-            && stored.state.is_finished()
-        {
-            return Ok(Aborted::Ended(stored.state));
-        }
         let mut guard = self.connection.lock().await;
         let mut connection = match guard.take() {
             Some(connection) => connection,
             None => self.target.connect(false).await?,
         };
+        let aborted = self.set_aborted_on(&mut connection, id).await?;
+        *guard = Some(connection);
+        Ok(aborted)
+    }
+
+    /// Nothing is written if the task's end comes between the look and the writing.
+    async fn set_aborted_on(
+        &self,
+        connection: &mut MultiplexedConnection,
+        id: &TaskId,
+    ) -> Result<Aborted, BrokerError> {
+        let failed = |source| BrokerError::Command {
+            operation: "set the state of a task",
+            source,
+        };
         let key = self.keyspace.result_key(id);
         let document = aborted_document(id);
-        // The announcement goes out on the channel of the key's name
-        // (`celery/backends/redis.py RedisBackend._set`).
-        let _: () = redis::pipe()
-            .atomic()
-            .cmd("SET")
-            .arg(&key)
-            .arg(&document)
-            .arg("EX")
-            .arg(RESULT_SECONDS)
-            .ignore()
-            .publish(&key, &document)
-            .ignore()
-            .query_async(&mut connection)
-            .await
-            .map_err(|source| BrokerError::Command {
-                operation: "set the state of a task",
-                source,
-            })?;
-        *guard = Some(connection);
-        Ok(Aborted::Set)
+        // Watched keys are the connection's, and nobody else has it meanwhile.
+        loop {
+            let _: () = redis::cmd("WATCH")
+                .arg(&key)
+                .query_async(connection)
+                .await
+                .map_err(failed)?;
+            if let Some(stored) = read_on(connection, &key).await?
+                && stored.state.is_finished()
+            {
+                let _: () = redis::cmd("UNWATCH")
+                    .query_async(connection)
+                    .await
+                    .map_err(failed)?;
+                return Ok(Aborted::Ended(stored.state));
+            }
+            // The announcement goes out on the channel of the key's name
+            // (`celery/backends/redis.py RedisBackend._set`).
+            let written: Option<()> = redis::pipe()
+                .atomic()
+                .cmd("SET")
+                .arg(&key)
+                .arg(&document)
+                .arg("EX")
+                .arg(RESULT_SECONDS)
+                .ignore()
+                .publish(&key, &document)
+                .ignore()
+                .query_async(connection)
+                .await
+                .map_err(failed)?;
+            if written.is_some() {
+                return Ok(Aborted::Set);
+            }
+        }
     }
 
     /// Returns what is stored for a task; `None` if nothing is.
@@ -274,23 +299,32 @@ impl Results {
             Some(connection) => connection,
             None => self.target.connect(false).await?,
         };
-        let key = self.keyspace.result_key(id);
-        let failed = |source| BrokerError::Command {
-            operation: "read a result",
-            source,
-        };
-        let bytes: u64 = connection.strlen(&key).await.map_err(failed)?;
-        if bytes > MAX_BYTES {
-            return Err(BrokerError::ResultTooLarge { bytes });
-        }
-        let document: Option<Vec<u8>> = connection.get(&key).await.map_err(failed)?;
+        let result = read_on(&mut connection, &self.keyspace.result_key(id)).await;
         // Kept only if it works: after an error the next read connects anew.
-        *guard = Some(connection);
-        document
-            .map(|document| decode_result(&document))
-            .transpose()
-            .map_err(BrokerError::Result)
+        if matches!(result, Ok(_) | Err(BrokerError::Result(_))) {
+            *guard = Some(connection);
+        }
+        result
     }
+}
+
+async fn read_on(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+) -> Result<Option<TaskResult>, BrokerError> {
+    let failed = |source| BrokerError::Command {
+        operation: "read a result",
+        source,
+    };
+    let bytes: u64 = connection.strlen(key).await.map_err(failed)?;
+    if bytes > MAX_BYTES {
+        return Err(BrokerError::ResultTooLarge { bytes });
+    }
+    let document: Option<Vec<u8>> = connection.get(key).await.map_err(failed)?;
+    document
+        .map(|document| decode_result(&document))
+        .transpose()
+        .map_err(BrokerError::Result)
 }
 
 /// Reads keys to their places among the documents.
