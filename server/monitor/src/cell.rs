@@ -1,8 +1,14 @@
 //! The state behind its lock: one writer by type, any number of readers.
 
-use crate::state::{Found, Scan, State, Step, Sweep, Waiting, metrics::Gathered, repair::OpenTask};
+use crate::state::{
+    Found, Scan, State, Step, Sweep, Waiting,
+    due::{MAX_ETA_TASKS, held_tasks},
+    metrics::Gathered,
+    repair::OpenTask,
+};
 use model::{
-    SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp, WorkerName,
+    EtaTask, Schedule, SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery,
+    Timestamp, WorkerDetail, WorkerName,
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
@@ -179,6 +185,51 @@ impl StateReader {
             .sweep_pending(&mut sweep, most, limit, &mut found)
         {}
         found
+    }
+
+    /// Returns everything known of a task.
+    pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {
+        let mut task = self.read().task_alone(id)?;
+        let mut children = self.read().children(id);
+        while self.read().look_for(&mut children) {}
+        task.children = self.read().task_rows(&children.into_window());
+        Some(task)
+    }
+
+    /// Returns a worker with what it answered when it was asked last.
+    pub(crate) fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
+        let (mut worker, inspection) = self.read().worker(name)?;
+        worker.inspection = Arc::unwrap_or_clone(inspection);
+        Some(worker)
+    }
+
+    /// Returns everything that is to run at a time.
+    pub(crate) fn schedule(&self, now: Timestamp) -> Schedule {
+        let (mut sweep, mut due) = (Sweep::new(), Vec::new());
+        while self.read().sweep_due(&mut sweep, &mut due) {}
+        due.sort_unstable();
+        // One that was moved meanwhile may be there twice.
+        due.dedup_by_key(|due| (due.eta, due.key));
+        let inspections = self.read().inspections();
+        let held = held_tasks(&inspections, now);
+        let are_known = held
+            .chunks(IDS_AT_ONCE)
+            .flat_map(|part| self.read().are_known(part));
+        // What events tell of a task is newer than a worker's answer.
+        let are_known: Vec<bool> = are_known.collect();
+        let held = held.into_iter().zip(are_known);
+        let held: Vec<EtaTask> = held
+            .filter_map(|(task, is_known)| (!is_known).then_some(task))
+            .collect();
+        let total = (due.len() + held.len()) as u64;
+        due.truncate(MAX_ETA_TASKS);
+        let mut tasks = held;
+        for part in due.chunks(ROWS_AT_ONCE) {
+            tasks.extend(self.read().eta_tasks(part));
+        }
+        tasks.sort_by(|a, b| (a.eta, &a.id).cmp(&(b.eta, &b.id)));
+        tasks.truncate(MAX_ETA_TASKS);
+        self.read().schedule(tasks, total, now)
     }
 
     /// Copies what `/metrics` shows.

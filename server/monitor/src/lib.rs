@@ -277,7 +277,7 @@ impl Monitor {
 
     /// Returns everything known of a task.
     pub fn task(&self, id: &TaskId) -> Option<TaskDetail> {
-        self.inner.reader.read().task(id)
+        self.inner.reader.task(id)
     }
 
     /// Returns what the result backend holds for a task; `None` if nothing.
@@ -308,7 +308,7 @@ impl Monitor {
 
     /// Returns everything known of a worker.
     pub fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
-        self.inner.reader.read().worker(name)
+        self.inner.reader.worker(name)
     }
 
     /// Asks a worker, or all of them, for everything, and waits for the answers.
@@ -336,7 +336,7 @@ impl Monitor {
 
     /// Returns everything that is to run at a time.
     pub fn schedule(&self) -> Schedule {
-        self.inner.reader.read().schedule(clock::now())
+        self.inner.reader.schedule(clock::now())
     }
 
     /// Does what a caller asks for: authorises, writes it to the audit log,

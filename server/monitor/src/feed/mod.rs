@@ -13,7 +13,12 @@ pub use view::SharedFrame;
 pub(crate) use view::Views;
 pub(crate) use watched::Watched;
 
-use crate::{Monitor, cell::Haste, clock, state::State};
+use crate::{
+    Monitor,
+    cell::{Haste, StateReader},
+    clock,
+    state::State,
+};
 use model::{Frame, SearchExpression, Snapshot, Timestamp, Topic, View, WireError};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -77,13 +82,7 @@ impl Monitor {
         Ok(match topic {
             Topic::Tasks(query) => {
                 let search = crate::parse_search(query)?;
-                // Taken before the page, so that what changes meanwhile is taken anew.
-                let (revision, pulse) = self.pulse_with_revision();
-                Snapshot {
-                    revision,
-                    pulse,
-                    view: View::Tasks(self.reader().task_page(query, &search, haste)),
-                }
+                self.put_together(|reader| View::Tasks(reader.task_page(query, &search, haste)))
             }
             Topic::Overview => {
                 let query = State::newest_failures();
@@ -93,10 +92,13 @@ impl Monitor {
                 let failures = page.rows;
                 self.picture(|s, now| View::Overview(Box::new(s.overview(failures, now))))
             }
-            Topic::Task(id) => self.picture(|s, _| View::Task(s.task(id).map(Box::new))),
+            Topic::Task(id) => {
+                self.put_together(|reader| View::Task(reader.task(id).map(Box::new)))
+            }
             Topic::Workers => self.picture(|s, _| View::Workers(s.worker_list())),
             Topic::Worker(name) => {
-                let picture = self.picture(|s, _| View::Worker(s.worker(name).map(Box::new)));
+                let picture =
+                    self.put_together(|reader| View::Worker(reader.worker(name).map(Box::new)));
                 if let View::Worker(Some(_)) = picture.view {
                     self.watched().glance(name);
                 }
@@ -106,10 +108,21 @@ impl Monitor {
             Topic::Undecodable => self.picture(|s, _| View::Undecodable(s.undecodable())),
             Topic::Schedule => {
                 self.watched().glance_at_schedule();
-                self.picture(|s, now| View::Schedule(Box::new(s.schedule(now))))
+                self.put_together(|reader| View::Schedule(Box::new(reader.schedule(clock::now()))))
             }
             Topic::Audit => self.picture(|s, _| View::Audit(s.audit_log())),
         })
+    }
+
+    /// Takes a picture whose parts are read one after the other. Its revision
+    /// is read before them, so that what changes meanwhile is taken anew.
+    fn put_together(&self, view: impl FnOnce(&StateReader) -> View) -> Snapshot {
+        let (revision, pulse) = self.pulse_with_revision();
+        Snapshot {
+            revision,
+            pulse,
+            view: view(self.reader()),
+        }
     }
 
     /// Takes a picture under one lock.

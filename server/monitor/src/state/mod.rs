@@ -2,6 +2,7 @@
 //! Pure and synchronous; the time is always passed in.
 
 mod audit;
+pub(crate) mod due;
 mod health;
 mod histogram;
 mod intern;
@@ -34,7 +35,9 @@ use repair::Surveys;
 use retries::{Retries, Sent};
 use schedule::{ScheduleNews, Schedules};
 use std::collections::BTreeSet;
-pub(crate) use tasks::{Census, Column, Found, Sample, Samples, Scan, Step, Sweep, Waiting};
+pub(crate) use tasks::{
+    Census, Children, Column, Due, Found, Sample, Samples, Scan, Step, Sweep, Waiting,
+};
 use tasks::{Tasks, repair::Fact};
 pub(crate) use tasks::{
     clip_chars,

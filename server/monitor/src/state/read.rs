@@ -2,7 +2,7 @@
 //! which the caller lets the lock go; see [`crate::cell::StateReader`].
 
 use super::{
-    Found, Scan, State,
+    Children, Found, Scan, State,
     metrics::{Gathered, Labels},
     queues::Queues,
     repair::OpenTask,
@@ -10,15 +10,12 @@ use super::{
     tasks::{self, Census, Samples, Step, Sweep, Waiting},
 };
 use model::{
-    AuditLog, EtaTask, Pulse, QueueList, QueueName, Schedule, SearchExpression, TaskDetail, TaskId,
+    AuditLog, Inspection, Pulse, QueueList, QueueName, SearchExpression, TaskDetail, TaskId,
     TaskName, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
     WorkerDetail, WorkerList, WorkerName,
 };
 
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Most tasks with an ETA that are shown.
-const MAX_ETA_TASKS: usize = 1_000;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl State {
     pub(crate) fn pulse(&self, now: Timestamp) -> Pulse {
@@ -108,6 +105,16 @@ impl State {
         Some(self.with_links(task))
     }
 
+    /// Begins to look for the tasks that a task sent.
+    pub(crate) fn children(&self, parent: &TaskId) -> Children {
+        Children::of(&self.tasks, parent)
+    }
+
+    /// Goes on with looking for them; `false` if nothing is left to go through.
+    pub(crate) fn look_for(&self, children: &mut Children) -> bool {
+        children.step(&self.tasks)
+    }
+
     /// Returns everything known of a task but its children.
     pub(crate) fn task_alone(&self, id: &TaskId) -> Option<TaskDetail> {
         let sequence = self.tasks.find(id.as_str())?;
@@ -154,7 +161,9 @@ impl State {
         }
     }
 
-    pub(crate) fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
+    /// Returns a worker, and apart from it what it answered when it was asked
+    /// last: that may be much to copy, for which the lock is not needed.
+    pub(crate) fn worker(&self, name: &WorkerName) -> Option<(WorkerDetail, Arc<Inspection>)> {
         self.workers.detail(&self.names, name)
     }
 
@@ -196,66 +205,6 @@ impl State {
 
     pub(crate) fn schedules(&self) -> &Schedules {
         &self.schedule
-    }
-
-    /// Returns everything that is to run at a time.
-    pub(crate) fn schedule(&self, now: Timestamp) -> Schedule {
-        let mut tasks: BTreeMap<TaskId, EtaTask> = BTreeMap::new();
-        self.tasks.for_each_with_eta(|sequence, eta| {
-            let Some(row) = self.tasks.summary(&self.names, sequence) else {
-                return;
-            };
-            tasks.insert(
-                row.id.clone(),
-                EtaTask {
-                    id: row.id,
-                    name: row.name,
-                    eta,
-                    worker: row.worker,
-                    queue: row.queue,
-                    is_revoked: row.is_revoked,
-                    retries: row.retries,
-                },
-            );
-        });
-        for (worker, held) in self.workers.scheduled(&self.names) {
-            let id = held.task.id.as_str();
-            // What events tell of it is newer than the answer.
-            let (Some(eta), None) = (held.eta, self.tasks.find(id)) else {
-                continue;
-            };
-            // The answer may be old: whoever holds a task has begun it at its time.
-            if eta <= now {
-                continue;
-            }
-            let queue = held
-                .task
-                .routing_key
-                .filter(|_| held.task.exchange.as_deref() == Some(""));
-            tasks.insert(
-                held.task.id.clone(),
-                EtaTask {
-                    id: held.task.id,
-                    name: held.task.name.or(held.task.task_type),
-                    eta,
-                    worker: Some(worker),
-                    queue: queue.map(QueueName::from),
-                    is_revoked: false,
-                    retries: 0,
-                },
-            );
-        }
-        let tasks_total = tasks.len() as u64;
-        let mut tasks: Vec<EtaTask> = tasks.into_values().collect();
-        tasks.sort_by(|a, b| (a.eta, &a.id).cmp(&(b.eta, &b.id)));
-        tasks.truncate(MAX_ETA_TASKS);
-        Schedule {
-            entries: self.schedule.entries(&self.names, now),
-            tasks,
-            tasks_total,
-            asked: self.schedule.asked(),
-            is_beat_alive: self.schedule.is_beat_alive(now),
-        }
     }
 
     pub(crate) fn queues(&self) -> &Queues {

@@ -185,7 +185,7 @@ impl Control {
             let own: BTreeSet<QueueName> = ids
                 .iter()
                 .take(IDS_AT_ONCE)
-                .filter_map(|id| state.task(id)?.summary.queue)
+                .filter_map(|id| state.task_alone(id)?.summary.queue)
                 .collect();
             let mut all: BTreeSet<QueueName> = state.queues_heard_of().into_iter().collect();
             all.extend(state.queue_list().rows.into_iter().map(|row| row.name));

@@ -6,6 +6,7 @@
 mod apply;
 mod attempts;
 mod bits;
+mod children;
 mod look;
 mod open;
 mod order;
@@ -23,7 +24,8 @@ mod uuid;
 mod uuid_part;
 
 pub(crate) use apply::Ended;
-pub(crate) use open::Sweep;
+pub(crate) use children::Children;
+pub(crate) use open::{Due, Sweep};
 pub(crate) use query::clip_chars;
 pub(crate) use scan::{Found, Scan, Step};
 pub(crate) use survey::{Census, Column, Sample, Samples, Waiting};
@@ -379,6 +381,12 @@ impl Tasks {
     fn newest_before(&self, sequence: u64) -> Option<&Slot> {
         let next = self.segments.partition_point(|s| s.first < sequence);
         self.segments.get(next.checked_sub(1)?)
+    }
+
+    /// Returns the oldest segment that begins at this sequence number or later.
+    fn oldest_from(&self, sequence: u64) -> Option<&Slot> {
+        let next = self.segments.partition_point(|s| s.first < sequence);
+        self.segments.get(next)
     }
 
     fn segment_mut(&mut self, sequence: u64) -> (&mut Segment, usize) {

@@ -18,6 +18,15 @@ pub(crate) struct Open {
     pub(crate) heard: i64,
 }
 
+/// A task that has an ETA and did not start. In order, the next to run comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Due {
+    pub(crate) eta: Timestamp,
+    /// The number that its id stands for: the same if the task was moved.
+    pub(crate) key: u128,
+    pub(crate) sequence: u64,
+}
+
 impl Tasks {
     /// Calls `visit` for every task that a worker holds or runs.
     pub(crate) fn for_each_open(&self, mut visit: impl FnMut(Open)) {
@@ -42,27 +51,6 @@ impl Tasks {
             open.started
         };
         Some((open.worker, open.pid, since))
-    }
-
-    /// Calls `visit` for every task that has an ETA and did not start.
-    pub(crate) fn for_each_with_eta(&self, mut visit: impl FnMut(u64, Timestamp)) {
-        let waits = |state: u8| matches!(state, code::PENDING | code::RECEIVED | code::RETRY);
-        for segment in &self.segments {
-            let waiting: u32 = (0..=u8::MAX)
-                .filter(|state| waits(*state))
-                .map(|state| segment.counts[usize::from(state)])
-                .sum();
-            if waiting == 0 {
-                continue;
-            }
-            for at in 0..segment.len() {
-                let eta = segment.eta(at);
-                let is_open = waits(segment.state[at]) && segment.started[at] == NO_TIME;
-                if eta != NO_TIME && is_open && segment.finished[at] == NO_TIME {
-                    visit(segment.first + at as u64, Timestamp(eta));
-                }
-            }
-        }
     }
 
     /// Returns when the present attempt of a task was sent, if that was heard,
@@ -109,8 +97,7 @@ impl Sweep {
     }
 
     fn next<'t>(&mut self, tasks: &'t Tasks) -> Option<&'t Segment> {
-        let segments = &tasks.segments;
-        let segment = segments.iter().find(|segment| segment.first >= self.next)?;
+        let segment = tasks.oldest_from(self.next)?;
         self.next = segment.first + 1;
         Some(segment)
     }
@@ -122,6 +109,33 @@ impl Sweep {
             return false;
         };
         for_each_open(segment, &mut visit);
+        true
+    }
+
+    /// Adds the tasks that have an ETA and did not start; `false` if no segment was left.
+    pub(crate) fn step_due(&mut self, tasks: &Tasks, due: &mut Vec<Due>) -> bool {
+        let Some(segment) = self.next(tasks) else {
+            return false;
+        };
+        let waits = |state: u8| matches!(state, code::PENDING | code::RECEIVED | code::RETRY);
+        let waiting: u32 = (0..=u8::MAX)
+            .filter(|state| waits(*state))
+            .map(|state| segment.counts[usize::from(state)])
+            .sum();
+        if waiting == 0 {
+            return true;
+        }
+        for at in 0..segment.len() {
+            let eta = segment.eta(at);
+            let is_open = waits(segment.state[at]) && segment.started[at] == NO_TIME;
+            if eta != NO_TIME && is_open && segment.finished[at] == NO_TIME {
+                due.push(Due {
+                    eta: Timestamp(eta),
+                    key: segment.id[at],
+                    sequence: segment.first + at as u64,
+                });
+            }
+        }
         true
     }
 

@@ -2,7 +2,9 @@
 
 use super::repair::{is_repaired, is_running, sources};
 use super::revoked::is_waiting;
-use super::{Field, PastAttempt, Scan, Segment, Step, Tasks, code, flag, time, write_uuid};
+use super::{
+    Children, Field, PastAttempt, Scan, Segment, Step, Tasks, code, flag, time, write_uuid,
+};
 use crate::state::Names;
 use model::{
     Attempt, QueueName, SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery,
@@ -14,9 +16,6 @@ const ROW_EXCEPTION_CHARS: usize = 200;
 
 /// Bytes of texts that searches learn from.
 const SAMPLE_BYTES: usize = 16 << 10;
-
-/// Most children listed with a task.
-const MAX_CHILDREN: usize = 100;
 
 impl Tasks {
     /// Returns the window of a query, with counts, in one go.
@@ -286,14 +285,10 @@ impl Tasks {
 
     /// Returns the tasks that name this one as parent, oldest first.
     fn children(&self, names: &Names, id: u128) -> Vec<TaskSummary> {
-        self.segments
-            .iter()
-            .flat_map(|segment| {
-                let mut rows: Vec<usize> = segment.children_of(id).collect();
-                rows.sort_unstable();
-                rows.into_iter().map(|at| segment.first + at as u64)
-            })
-            .take(MAX_CHILDREN)
+        let mut children = Children::of_key(id);
+        while children.step(self) {}
+        let children = children.into_window().into_iter();
+        children
             .filter_map(|sequence| self.summary(names, sequence))
             .collect()
     }

@@ -304,7 +304,7 @@ proptest! {
                 View::Tasks(page(state, &query)),
                 View::Task(state.task(&id(4).as_str().into()).map(Box::new)),
                 View::Workers(state.worker_list()),
-                View::Worker(state.worker(&"w@a".into()).map(Box::new)),
+                View::Worker(state.worker(&"w@a".into()).map(|(worker, _)| Box::new(worker))),
                 View::Queues(state.queue_list()),
                 View::Overview(Box::new(overview(state, now))),
             ]

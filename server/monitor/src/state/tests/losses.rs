@@ -120,7 +120,7 @@ fn apply(state: &mut State, message: &Published, seconds: f64) {
 
 fn missed(state: &State, worker: &Worker) -> u64 {
     let name = WorkerName::new(worker.name.clone());
-    state.worker(&name).expect("it is known").summary.missed
+    state.worker(&name).expect("it is known").0.summary.missed
 }
 
 /// Lets three heartbeats of every worker arrive.

@@ -6,6 +6,7 @@ mod losses;
 mod repair;
 mod schedule;
 mod searches;
+mod steps;
 
 use super::{Limits, State, Step, Waiting, metrics::Metrics};
 use model::{Overview, SearchExpression, TaskDetail, TaskId, TaskQuery, Timestamp};

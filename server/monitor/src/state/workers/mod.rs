@@ -13,6 +13,7 @@ use super::{
 use hashbrown::HashMap;
 use model::{EventCounts, Inspection, Timestamp, WorkerStatus};
 use protocol::{EventKind, EventRef, inspect};
+use std::sync::Arc;
 
 /// Seconds between heartbeats unless a worker says otherwise
 /// (`celery.worker.heartbeat.Heart`, default interval 2.0).
@@ -140,7 +141,8 @@ impl Worker {
 pub(crate) struct Workers {
     max_workers: usize,
     processes: HashMap<(u32, u32), Worker>,
-    inspections: HashMap<u32, Inspection>,
+    /// Readers take them out of the lock whole.
+    inspections: HashMap<u32, Arc<Inspection>>,
     inspect_asked: HashMap<u32, Timestamp>,
     pub(crate) unanswered_pings: u64,
     /// Mailboxes that did not answer the last ping to everybody, and when that was.
@@ -447,7 +449,7 @@ impl Workers {
         now: Timestamp,
     ) -> Option<Loss> {
         self.answered(name, now);
-        let kept = self.inspections.entry(name).or_default();
+        let kept = Arc::make_mut(self.inspections.entry(name).or_default());
         kept.asked = Some(now);
         for (kept, new) in [
             (&mut kept.stats, &answer.stats),

@@ -3,9 +3,11 @@
 use super::{Worker, Workers};
 use crate::state::Names;
 use hashbrown::HashMap;
-use model::{QueueName, TaskName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary};
-use protocol::inspect::{self, ScheduledTask};
-use std::collections::BTreeSet;
+use model::{
+    Inspection, QueueName, TaskName, WorkerDetail, WorkerName, WorkerStatus, WorkerSummary,
+};
+use protocol::inspect;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl Workers {
     /// Returns `(online, known)`.
@@ -50,8 +52,13 @@ impl Workers {
         rows
     }
 
-    /// Returns a worker's newest process and its namesakes.
-    pub(crate) fn detail(&self, names: &Names, name: &WorkerName) -> Option<WorkerDetail> {
+    /// Returns a worker's newest process and its namesakes, and apart from it
+    /// what it answered when it was asked last.
+    pub(crate) fn detail(
+        &self,
+        names: &Names,
+        name: &WorkerName,
+    ) -> Option<(WorkerDetail, Arc<Inspection>)> {
         let id = names.workers.find(name.as_str())?;
         let mut processes: Vec<_> = self
             .processes
@@ -68,11 +75,15 @@ impl Workers {
             return None;
         }
         let summary = rows.remove(0);
-        Some(WorkerDetail {
+        let detail = WorkerDetail {
             summary,
             namesakes: rows,
-            inspection: self.inspections.get(&id).cloned().unwrap_or_default(),
-        })
+            inspection: Inspection::default(),
+        };
+        Some((
+            detail,
+            self.inspections.get(&id).cloned().unwrap_or_default(),
+        ))
     }
 
     fn summary(&self, names: &Names, name: u32, pid: u32, worker: &Worker) -> WorkerSummary {
@@ -180,9 +191,9 @@ impl Workers {
             })
     }
 
-    /// Returns the tasks that workers hold until their time comes, as they told last.
-    pub(crate) fn scheduled(&self, names: &Names) -> Vec<(WorkerName, ScheduledTask)> {
-        let mut scheduled = Vec::new();
+    /// Returns what the workers that are there answered when they were asked last.
+    pub(crate) fn inspections(&self, names: &Names) -> Vec<(WorkerName, Arc<Inspection>)> {
+        let mut inspections = Vec::new();
         for (name, inspection) in &self.inspections {
             let is_online = self
                 .processes
@@ -191,12 +202,9 @@ impl Workers {
             let Some(worker) = names.workers.text(*name).filter(|_| is_online) else {
                 continue;
             };
-            let tasks = inspection.scheduled.iter();
-            for task in tasks.flat_map(inspect::scheduled_tasks) {
-                scheduled.push((WorkerName::new(worker.clone()), task));
-            }
+            inspections.push((WorkerName::new(worker.clone()), Arc::clone(inspection)));
         }
-        scheduled
+        inspections
     }
 
     /// Returns the longest visibility timeout that workers tell, seconds.
