@@ -2,7 +2,7 @@
 # Makes sure that what the project needs is there:  install.sh build|demo|test
 #   build  what the binary needs: compiler, cargo, the WebAssembly target
 #   demo   that, Redis, and the Python environment of the demo applications
-#   test   that, an old Celery, Node.js, Chromium and the packages of the browser tests
+#   test   that, PostgreSQL, an old Celery, Node.js, Chromium and the packages of the browser tests
 # Does nothing, quickly, when nothing is missing.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=$ROOT/end2end/.venv
 OLD_VENV=$ROOT/end2end/.venv-5.2
 POLICY=/usr/sbin/policy-rc.d
+CLUSTER_SETTINGS=/etc/postgresql-common/createcluster.d
 
 say() { printf '%s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -41,11 +42,13 @@ packages_to_test() {
     need npm npm
     need chromium chromium
     need ps procps
+    # Its programs are not on the PATH; the tests start one of their own.
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || MISSING+=(postgresql)
 }
 
-# Debian starts a system-wide Redis on port 6379 with the package. Nobody asked for that
-# one: keep it from starting, now and at the next boot. A Redis that was here before has
-# the command, so it never gets here.
+# Debian starts a system-wide Redis on port 6379 with the package, and a PostgreSQL on
+# 5432. Nobody asked for those: keep them from starting, now and at the next boot. One
+# that was here before has the command, so it never gets here.
 install_packages() {
     local command=(apt-get install --yes --no-install-recommends "${MISSING[@]}")
     if ! have apt-get || { [ "$(id -u)" -ne 0 ] && ! have sudo; }; then
@@ -55,7 +58,11 @@ install_packages() {
     fi
     say "Installing ${MISSING[*]}"
     local policy_is_ours=no
-    if [[ " ${MISSING[*]} " == *" redis-server "* && ! -e $POLICY ]]; then
+    if [[ " ${MISSING[*]} " == *" postgresql "* && ! -d $CLUSTER_SETTINGS ]]; then
+        as_root mkdir -p "$CLUSTER_SETTINGS"
+        printf 'create_main_cluster = false\n' | as_root tee "$CLUSTER_SETTINGS/celeriac.conf" >/dev/null
+    fi
+    if [[ " ${MISSING[*]} " =~ \ (redis-server|postgresql)\  && ! -e $POLICY ]]; then
         policy_is_ours=yes
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null
         as_root chmod 755 "$POLICY"
@@ -69,7 +76,12 @@ install_packages() {
         as_root rm -f "$POLICY"
         trap - EXIT
         if have systemctl; then
-            as_root systemctl disable --now redis-server >/dev/null 2>&1 || true
+            local service
+            for service in redis-server postgresql; do
+                if [[ " ${MISSING[*]} " == *" $service "* ]]; then
+                    as_root systemctl disable --now "$service" >/dev/null 2>&1 || true
+                fi
+            done
         fi
     fi
 }

@@ -58,6 +58,48 @@ pub enum HistoryError {
         #[source]
         source: rusqlite::Error,
     },
+    /// PostgreSQL cannot be reached, or lets this user not in.
+    #[error("failed to connect to {store}")]
+    Unreachable {
+        /// The store, without password.
+        store: String,
+        /// Why.
+        #[source]
+        source: postgres::Error,
+    },
+    /// PostgreSQL refused something.
+    #[error("failed to {operation}")]
+    Postgres {
+        /// What was tried.
+        operation: &'static str,
+        /// Why it failed.
+        #[source]
+        source: postgres::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("failed to set up TLS for PostgreSQL")]
+    Tls {
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The authorities that PostgreSQL's certificate is to be signed by cannot be read.
+    #[error("failed to read certificates from {path}: {problem}")]
+    Certificates {
+        /// The file of `sslrootcert`.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// Nothing was ever stored there.
+    #[error("{store} holds no history")]
+    NoHistory {
+        /// The store, without password.
+        store: String,
+    },
+    /// A row speaks of what is not there.
+    #[error("the history lacks a {0}")]
+    Missing(&'static str),
     /// A column holds what cannot be read.
     #[error("failed to read the stored {what}")]
     Content {

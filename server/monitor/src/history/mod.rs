@@ -5,10 +5,14 @@
 //! common to them. Only the history writer's thread writes.
 
 mod error;
+mod merge;
+mod postgres;
 mod record;
+mod row;
 mod sqlite;
 
 pub use error::HistoryError;
+pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use record::{Cursor, HistoryQuery, TaskRecord};
 pub(crate) use record::{Past, id_bytes};
 pub use sqlite::SqliteStore;
@@ -21,6 +25,8 @@ use std::path::PathBuf;
 pub enum StoreConfig {
     /// A file of SQLite, which is made if it is not there.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, which several dashboards may share.
+    Postgres(PostgresUrl),
 }
 
 /// What is written at once.
@@ -35,6 +41,8 @@ pub struct Batch {
 pub enum Store {
     /// A file of SQLite.
     Sqlite(SqliteStore),
+    /// A PostgreSQL database.
+    Postgres(PostgresStore),
 }
 
 impl Store {
@@ -42,6 +50,7 @@ impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, HistoryError> {
         match config {
             StoreConfig::Sqlite(path) => SqliteStore::open(path).map(Self::Sqlite),
+            StoreConfig::Postgres(url) => PostgresStore::open(url).map(Self::Postgres),
         }
     }
 
@@ -52,6 +61,7 @@ impl Store {
     pub fn write(&self, batch: &Batch) -> Result<(), HistoryError> {
         match self {
             Self::Sqlite(store) => store.write(batch),
+            Self::Postgres(store) => store.write(batch),
         }
     }
 
@@ -59,6 +69,7 @@ impl Store {
     pub fn task(&self, id: &TaskId) -> Result<Option<TaskRecord>, HistoryError> {
         match self {
             Self::Sqlite(store) => store.task(id),
+            Self::Postgres(store) => store.task(id),
         }
     }
 
@@ -66,6 +77,7 @@ impl Store {
     pub fn tasks(&self, query: &HistoryQuery) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
         match self {
             Self::Sqlite(store) => store.tasks(query),
+            Self::Postgres(store) => store.tasks(query),
         }
     }
 }

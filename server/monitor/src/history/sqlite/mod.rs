@@ -40,6 +40,7 @@ pub struct SqliteStore {
 struct Writer {
     connection: Connection,
     numbers: Numbers,
+    updates: write::Updates,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl SqliteStore {
             writer: Mutex::new(Writer {
                 connection,
                 numbers: Numbers::default(),
+                updates: write::Updates::default(),
             }),
             readers: Mutex::default(),
             _lock: lock,

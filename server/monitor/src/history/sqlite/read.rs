@@ -3,21 +3,15 @@
 use super::{
     Cursor, HistoryError, HistoryQuery, Reader, TaskRecord, failed, id,
     id::StoredId,
-    words::{self, Kind, Texts},
-    write::{FIRST_CUSTOM, flag},
+    words::{self, Texts},
 };
-use crate::{
-    history::Past,
-    state::{clip_chars, is_repaired, sources as sources_of},
+use crate::history::{
+    Past,
+    row::{FIRST_CUSTOM, Kind, StoredTask, built_in},
 };
-use model::{
-    Attempt, QueueName, TaskDetail, TaskId, TaskName, TaskState, TaskSummary, Timestamp, WorkerName,
-};
+use model::{QueueName, TaskId, TaskName, TaskState, Timestamp, WorkerName};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use std::sync::Arc;
-
-/// Most characters of an exception in a row, as in memory.
-const ROW_EXCEPTION_CHARS: usize = 200;
 
 /// The columns, in the order that [`record`] reads them.
 const COLUMNS: &str = "key, id, time, state, name, worker, queue, retries, delivery, \
@@ -147,8 +141,8 @@ impl Filter {
 
 /// Returns the number of a state; `None` if no task ever had it.
 fn state_number(connection: &Connection, state: &TaskState) -> Result<Option<i64>, HistoryError> {
-    match TaskState::BUILT_IN.iter().position(|known| known == state) {
-        Some(place) => Ok(Some(place as i64)),
+    match built_in(state) {
+        Some(place) => Ok(Some(place)),
         None => Ok(words::find(connection, Kind::State, state.as_str())?
             .map(|number| FIRST_CUSTOM + number)),
     }
@@ -220,94 +214,41 @@ fn record(
     };
     let traceback: Option<String> = row.get(place())?;
 
-    let has = |bit| flags & bit != 0;
-    let is_waiting = state == TaskState::Retry && finished.is_none();
-    let current = Attempt {
-        retries,
-        delivery,
-        state: match received {
-            Some(_) if is_waiting => TaskState::Received,
-            None if is_waiting => TaskState::Pending,
-            _ => state.clone(),
-        },
-        worker: worker.clone(),
-        pid,
-        sent,
-        received,
-        started,
-        finished,
-        runtime_seconds,
-        eta,
-        exception,
-        traceback,
-        reason,
-    };
-    let mut attempts = past.attempts;
-    attempts.push(current);
-    let last = |text: fn(&Attempt) -> &Option<String>| {
-        attempts
-            .iter()
-            .rev()
-            .find_map(|attempt| text(attempt).clone())
-    };
-    let exception = last(|attempt| &attempt.exception);
-    let traceback = last(|attempt| &attempt.traceback);
-    // As in memory: an earlier attempt's is shown in the row while the task waits for its retry.
-    let shown = match attempts.as_slice() {
-        [.., now] if now.exception.is_some() => now.exception.as_deref(),
-        [.., before, _] if state == TaskState::Retry => before.exception.as_deref(),
-        _ => None,
-    };
-    let summary = TaskSummary {
-        id: id.clone(),
-        name,
+    let task = StoredTask {
+        id,
         state,
+        name,
         worker,
         queue,
         retries,
+        delivery,
         sent,
         received,
         started,
         finished,
         runtime_seconds,
         eta,
-        exception: shown.map(|text| clip_chars(text, ROW_EXCEPTION_CHARS)),
-        is_repaired: is_repaired(sources),
-        usual_runtime_seconds: None,
-        is_revoked: has(flag::REVOKED),
-    };
-    let task = TaskDetail {
-        summary,
+        expires,
+        timestamp,
+        clock,
+        pid,
+        exchange,
+        routing_key,
+        client,
+        flags,
+        sources,
+        root,
+        parent,
+        retry_of,
         args,
         kwargs,
         result,
         exception,
         traceback,
-        expires,
-        exchange,
-        routing_key,
-        root_id: if has(flag::IS_ROOT) {
-            Some(id.clone())
-        } else {
-            root
-        },
-        parent_id: if has(flag::IS_PARENT) {
-            Some(id)
-        } else {
-            parent
-        },
-        children: Vec::new(),
-        client,
-        clock: clock.and_then(|clock| u64::try_from(clock).ok()),
-        timestamp: (timestamp != 0).then_some(Timestamp(timestamp)),
-        attempts,
-        attempts_dropped: past.dropped,
-        custom_events: past.custom,
-        sources: sources_of(sources),
-        retry_of,
-        retried_as: Vec::new(),
+        reason,
+        past,
     };
-    Ok((Cursor { time, key }, TaskRecord { task, sources }))
+    Ok((Cursor { time, key }, task.into_record()))
 }
 
 fn read_id(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<TaskId>> {

@@ -1,23 +1,12 @@
 //! Texts that repeat, as numbers: a table with a memory of what was asked for.
 
 use super::{HistoryError, failed};
+use crate::history::row::Kind;
 use rusqlite::{Connection, OptionalExtension};
 use std::{collections::HashMap, sync::Arc};
 
 /// Most texts remembered; beyond that the memory begins anew.
 const MOST: usize = 200_000;
-
-/// What a text is; the numbers are those of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Name = 1,
-    Worker = 2,
-    Queue = 3,
-    Exchange = 4,
-    RoutingKey = 5,
-    Client = 6,
-    State = 7,
-}
 
 /// Numbers by text, for the writer.
 #[derive(Debug, Default)]

@@ -1,21 +1,15 @@
 //! Writing: one transaction a batch, one row a task.
 
-use super::{Batch, HistoryError, Numbers, TaskRecord, Writer, failed, id, id::StoredId};
-use crate::history::sqlite::words::Kind;
-use model::{TaskState, Timestamp};
+use super::{Batch, HistoryError, Numbers, TaskRecord, Writer, failed, id::StoredId};
+use crate::history::{
+    merge::Merge,
+    row::{Derived, FIRST_CUSTOM, Kind, built_in, traceback_number},
+};
+use model::Timestamp;
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension, ToSql, TransactionBehavior, named_params,
 };
-
-/// Bits of the column `flags`.
-pub(super) mod flag {
-    pub(crate) const IS_ROOT: i64 = 1;
-    pub(crate) const IS_PARENT: i64 = 1 << 1;
-    pub(crate) const REVOKED: i64 = 1 << 2;
-}
-
-/// Custom states are stored as their word's number from here on.
-pub(super) const FIRST_CUSTOM: i64 = 10;
+use std::cmp::Ordering;
 
 const FIND: &str = "SELECT key, progress, timestamp FROM tasks WHERE id_high = ?1 AND id = ?2";
 
@@ -33,28 +27,35 @@ const INSERT: &str = "INSERT INTO tasks (
     :args, :kwargs, :result, :exception, :traceback, :reason, :past
 )";
 
-/// What describes the task as a whole stays where the new record does not tell
-/// it: a task that was forgotten and is heard of again begins with little.
-const UPDATE: &str = "UPDATE tasks SET
-    time = :time, state = :state, name = coalesce(:name, name), worker = :worker,
-    queue = coalesce(:queue, queue), retries = :retries, delivery = :delivery,
-    sent = CASE WHEN retries = :retries THEN coalesce(:sent, sent) ELSE :sent END,
-    received = CASE WHEN progress >> 4 = :progress >> 4
-        THEN coalesce(:received, received) ELSE :received END,
-    started = CASE WHEN progress >> 4 = :progress >> 4
-        THEN coalesce(:started, started) ELSE :started END,
-    finished = :finished, runtime = :runtime, eta = :eta,
-    expires = coalesce(:expires, expires), timestamp = :timestamp, progress = :progress,
-    clock = coalesce(:clock, clock), pid = :pid,
-    exchange = coalesce(:exchange, exchange),
-    routing_key = coalesce(:routing_key, routing_key),
-    client = coalesce(:client, client), flags = :flags, sources = sources & 143 | :sources,
-    root = coalesce(:root, root), parent = coalesce(:parent, parent),
-    parent_high = coalesce(:parent_high, parent_high), retry_of = coalesce(:retry_of, retry_of),
-    args = coalesce(:args, args), kwargs = coalesce(:kwargs, kwargs), result = :result,
-    exception = :exception, traceback = :traceback, reason = :reason,
-    past = coalesce(:past, past)
-WHERE key = :key";
+/// How the merge rule is said here.
+const MERGE: Merge = Merge {
+    new: ":",
+    old: "",
+    whole: &["parent_high"],
+};
+
+/// What becomes of a stored row when a newer record, an equally new or an older one comes.
+#[derive(Debug)]
+pub(super) struct Updates {
+    newer: String,
+    equal: String,
+    older: String,
+}
+
+impl Default for Updates {
+    fn default() -> Self {
+        let update = |record| {
+            let values = MERGE.values(record).into_iter();
+            let set: Vec<_> = values.map(|(c, v)| format!("{c} = {v}")).collect();
+            format!("UPDATE tasks SET {} WHERE key = :key", set.join(", "))
+        };
+        Self {
+            newer: update(Ordering::Greater),
+            equal: update(Ordering::Equal),
+            older: update(Ordering::Less),
+        }
+    }
+}
 
 impl Writer {
     /// Writes all of a batch or nothing.
@@ -80,7 +81,9 @@ impl Writer {
                     .prepare_cached(FIND)
                     .map_err(failed("prepare to write"))?,
                 insert: Prepared::new(&transaction, INSERT)?,
-                update: Prepared::new(&transaction, UPDATE)?,
+                newer: Prepared::new(&transaction, &self.updates.newer)?,
+                equal: Prepared::new(&transaction, &self.updates.equal)?,
+                older: Prepared::new(&transaction, &self.updates.older)?,
             };
             for record in &batch.tasks {
                 tasks.write(record)?;
@@ -98,7 +101,9 @@ struct Tasks<'c> {
     numbers: &'c mut Numbers,
     find: CachedStatement<'c>,
     insert: Prepared<'c>,
-    update: Prepared<'c>,
+    newer: Prepared<'c>,
+    equal: Prepared<'c>,
+    older: Prepared<'c>,
 }
 
 impl Tasks<'_> {
@@ -111,23 +116,18 @@ impl Tasks<'_> {
             })
             .optional()
             .map_err(failed("look for a task"))?;
-        match known {
-            None => self.store(record, own, None),
-            // What is stored is further: another dashboard knows more.
-            Some((_, progress, timestamp))
-                if (progress, timestamp) > (record.progress(), record.timestamp()) =>
-            {
-                Ok(())
-            }
-            Some((key, ..)) => self.store(record, own, Some(key)),
-        }
+        let known = known.map(|(key, progress, timestamp)| {
+            let new = (record.progress(), record.timestamp());
+            (key, new.cmp(&(progress, timestamp)))
+        });
+        self.store(record, own, known)
     }
 
     fn store(
         &mut self,
         record: &TaskRecord,
         own: StoredId<'_>,
-        key: Option<i64>,
+        known: Option<(i64, Ordering)>,
     ) -> Result<(), HistoryError> {
         let connection = self.connection;
         let task = &record.task;
@@ -142,9 +142,8 @@ impl Tasks<'_> {
         let exchange = word(Kind::Exchange, task.exchange.as_deref())?;
         let routing_key = word(Kind::RoutingKey, task.routing_key.as_deref())?;
         let client = word(Kind::Client, task.client.as_deref())?;
-        let built_in = TaskState::BUILT_IN.iter().position(|s| *s == row.state);
-        let state = match built_in {
-            Some(place) => place as i64,
+        let state = match built_in(&row.state) {
+            Some(number) => number,
             None => {
                 let number = self
                     .numbers
@@ -152,38 +151,21 @@ impl Tasks<'_> {
                 FIRST_CUSTOM.saturating_add(number)
             }
         };
-        let current = task.attempts.last();
+        let derived = Derived::new(record)?;
+        let current = derived.current;
         let traceback = current
             .and_then(|attempt| attempt.traceback.as_deref())
             .map(|text| store_traceback(connection, text))
             .transpose()?;
-        let is_root = task.root_id.as_ref() == Some(&row.id);
-        let is_parent = task.parent_id.as_ref() == Some(&row.id);
-        let root = task.root_id.as_ref().filter(|_| !is_root);
-        let root = root.map(StoredId::new);
-        let parent = task.parent_id.as_ref().filter(|_| !is_parent);
-        let parent = parent.map(StoredId::new);
-        let mut flags = 0;
-        for (is_set, bit) in [
-            (is_root, flag::IS_ROOT),
-            (is_parent, flag::IS_PARENT),
-            (row.is_revoked, flag::REVOKED),
-        ] {
-            flags |= if is_set { bit } else { 0 };
-        }
-        let past = record
-            .past()
-            .map(|past| serde_json::to_string(&past))
-            .transpose()
-            .map_err(|source| HistoryError::Content {
-                what: "attempts",
-                source,
-            })?;
+        let root = derived.root.map(StoredId::new);
+        let parent = derived.parent.map(StoredId::new);
         let time = |time: Option<Timestamp>| time.map(|time| time.0);
         let id_high = own.high();
-        let statement = match key {
-            Some(_) => &mut self.update,
+        let statement = match known.map(|(_, order)| order) {
             None => &mut self.insert,
+            Some(Ordering::Greater) => &mut self.newer,
+            Some(Ordering::Equal) => &mut self.equal,
+            Some(Ordering::Less) => &mut self.older,
         };
         statement
             .execute(named_params! {
@@ -211,7 +193,7 @@ impl Tasks<'_> {
                 ":exchange": exchange,
                 ":routing_key": routing_key,
                 ":client": client,
-                ":flags": flags,
+                ":flags": derived.flags,
                 ":sources": record.sources,
                 ":root": root,
                 ":parent": parent,
@@ -223,8 +205,8 @@ impl Tasks<'_> {
                 ":exception": current.and_then(|attempt| attempt.exception.as_deref()),
                 ":traceback": traceback,
                 ":reason": current.and_then(|attempt| attempt.reason.as_deref()),
-                ":past": past,
-                ":key": key,
+                ":past": derived.past,
+                ":key": known.map(|(key, _)| key),
             })
             .map_err(failed("store a task"))
     }
@@ -267,8 +249,7 @@ impl<'s> Prepared<'s> {
 
 /// Stores a traceback once, whichever tasks have it; returns its number.
 fn store_traceback(connection: &Connection, text: &str) -> Result<i64, HistoryError> {
-    // Never negative, so that numbers read like numbers.
-    let number = id::hash(text) & i64::MAX;
+    let number = traceback_number(text);
     connection
         .prepare_cached("INSERT INTO tracebacks (id, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
         .and_then(|mut insert| insert.execute((number, text)))

@@ -1,4 +1,10 @@
-//! Records that the tests of every store share.
+//! Records that the tests of every store share, and the tests that every store passes.
+
+mod merging;
+mod server;
+mod suite;
+
+pub(crate) use server::Server;
 
 use super::TaskRecord;
 use model::{Attempt, CustomEvent, Source, TaskDetail, TaskState, TaskSummary, Timestamp};

@@ -1,0 +1,183 @@
+//! What every store does.
+
+use super::{failed_after_a_retry, server::Home, started, succeeded};
+use crate::history::{Batch, HistoryQuery, Store, TaskRecord};
+use model::{TaskId, TaskState, Timestamp};
+
+/// Makes each function a test of SQLite and one of PostgreSQL.
+macro_rules! tests_of_every_store {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(&super::Home::sqlite()); })*
+        }
+        mod postgres {
+            $(#[test] fn $name() { super::$name(&super::Home::postgres()); })*
+        }
+    };
+}
+
+tests_of_every_store! {
+    what_is_written_is_read_again
+    odd_ids_and_texts_are_read_again
+    pages_go_on_where_the_last_one_ended
+    an_older_record_never_replaces_a_newer_one
+    what_a_later_record_leaves_out_stays
+    times_and_words_bound_what_is_read
+}
+
+pub(super) fn write(store: &Store, tasks: &[TaskRecord]) {
+    let batch = Batch {
+        tasks: tasks.to_vec(),
+    };
+    store.write(&batch).expect("the batch can be written");
+}
+
+pub(super) fn read(store: &Store, id: &TaskId) -> Option<TaskRecord> {
+    store.task(id).expect("it can be read")
+}
+
+fn read_all(store: &Store, query: &HistoryQuery) -> Vec<TaskRecord> {
+    let page = store.tasks(query).expect("it can be read");
+    page.into_iter().map(|(_, record)| record).collect()
+}
+
+fn what_is_written_is_read_again(home: &Home) {
+    let records = [succeeded(1), started(2), failed_after_a_retry(3)];
+    write(&home.open(), &records);
+    let store = home.open();
+    for record in &records {
+        assert_eq!(read(&store, &record.task.summary.id).as_ref(), Some(record));
+    }
+    assert_eq!(read(&store, &"nobody".into()), None);
+}
+
+fn odd_ids_and_texts_are_read_again(home: &Home) {
+    let long = "order/".repeat(10_000);
+    let ids = [
+        "",
+        "order/2026-11/4",
+        "fifteen letters",
+        &long,
+        "É",
+        "8F14E45F-CEEA-467F-A1B2-000000000001",
+    ];
+    let records: Vec<_> = (0..)
+        .zip(ids)
+        .map(|(number, id)| {
+            let mut odd = succeeded(number);
+            let task = &mut odd.task;
+            task.summary.id = id.into();
+            task.root_id = Some(id.into());
+            task.parent_id = Some("order/2026-11".into());
+            task.retry_of = Some(long.as_str().into());
+            task.summary.state = TaskState::Custom("PROGRESS".into());
+            task.attempts[0].state = task.summary.state.clone();
+            task.summary.name = Some(long.as_str().into());
+            task.args = Some(format!("('{}',)", "ü".repeat(100_000)));
+            task.summary.runtime_seconds = Some(f64::INFINITY);
+            task.attempts[0].runtime_seconds = Some(f64::INFINITY);
+            task.summary.retries = u32::MAX;
+            task.attempts[0].retries = u32::MAX;
+            odd
+        })
+        .collect();
+    let store = home.open();
+    write(&store, &records);
+    for record in &records {
+        assert_eq!(read(&store, &record.task.summary.id).as_ref(), Some(record));
+    }
+    let query = HistoryQuery {
+        states: vec![TaskState::Custom("PROGRESS".into())],
+        limit: 100,
+        ..HistoryQuery::default()
+    };
+    assert_eq!(read_all(&store, &query).len(), records.len());
+}
+
+fn pages_go_on_where_the_last_one_ended(home: &Home) {
+    let store = home.open();
+    let records: Vec<_> = (0..25)
+        .map(|n| match n % 4 {
+            0 => started(n),
+            1 => failed_after_a_retry(n),
+            _ => succeeded(n),
+        })
+        .collect();
+    write(&store, &records);
+    let mut query = HistoryQuery {
+        states: vec![TaskState::Success, TaskState::Failure],
+        limit: 7,
+        ..HistoryQuery::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = store.tasks(&query).expect("it can be read");
+        let Some((last, _)) = page.last() else { break };
+        query.after = Some(*last);
+        seen.extend(page.into_iter().map(|(_, record)| record));
+    }
+    let mut expected: Vec<_> = records
+        .into_iter()
+        .filter(|record| record.task.summary.state != TaskState::Started)
+        .collect();
+    expected.sort_by_key(|record| std::cmp::Reverse(record.time()));
+    assert_eq!(seen, expected);
+}
+
+fn an_older_record_never_replaces_a_newer_one(home: &Home) {
+    let store = home.open();
+    let (old, new) = (started(1), succeeded(1));
+    let id = &new.task.summary.id;
+    for order in [[&old, &new], [&new, &old]] {
+        for record in order {
+            write(&store, std::slice::from_ref(record));
+        }
+        assert_eq!(read(&store, id).as_ref(), Some(&new));
+    }
+}
+
+fn what_a_later_record_leaves_out_stays(home: &Home) {
+    let store = home.open();
+    let whole = started(1);
+    let mut end = succeeded(1);
+    end.task.summary.name = None;
+    end.task.args = None;
+    end.task.root_id = None;
+    end.task.summary.received = None;
+    end.task.attempts[0].received = None;
+    end.task.timestamp = end.task.summary.finished;
+    write(&store, std::slice::from_ref(&whole));
+    write(&store, &[end]);
+    let task = read(&store, &whole.task.summary.id)
+        .expect("it is stored")
+        .task;
+    assert_eq!(task.summary.state, TaskState::Success);
+    assert_eq!(task.summary.name, whole.task.summary.name);
+    assert_eq!(task.summary.received, whole.task.summary.received);
+    assert_eq!(task.root_id, whole.task.root_id);
+    assert_eq!(task.args, whole.task.args);
+}
+
+fn times_and_words_bound_what_is_read(home: &Home) {
+    let store = home.open();
+    let records: Vec<_> = (0..10).map(succeeded).collect();
+    write(&store, &records);
+    let query = HistoryQuery {
+        start: Some(Timestamp(records[3].time())),
+        end: Some(Timestamp(records[5].time())),
+        name: records[0].task.summary.name.clone(),
+        worker: records[0].task.summary.worker.clone(),
+        queue: records[0].task.summary.queue.clone(),
+        limit: 100,
+        ..HistoryQuery::default()
+    };
+    assert_eq!(
+        read_all(&store, &query),
+        [5, 4, 3].map(|n| records[n].clone())
+    );
+    let nobody = HistoryQuery {
+        worker: Some("celery@nobody".into()),
+        ..query
+    };
+    assert_eq!(read_all(&store, &nobody), []);
+}
