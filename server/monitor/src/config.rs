@@ -1,5 +1,6 @@
 //! What the engine is told at start.
 
+use crate::history::StoreConfig;
 use protocol::{Keyspace, RedisUrl};
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct MonitorConfig {
     pub redbeat_prefix: String,
     /// Whether announcements of results are listened to.
     pub result_stream: bool,
+    /// Where the past is kept; nowhere if absent.
+    pub store: Option<StoreConfig>,
     /// The dashboard's version, for the screens.
     pub version: String,
 }
@@ -67,6 +70,7 @@ impl MonitorConfig {
             visibility_timeout: None,
             redbeat_prefix: "redbeat:".to_owned(),
             result_stream: false,
+            store: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -3,10 +3,11 @@
 
 mod options;
 mod site;
+mod store;
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use leptos::config::LeptosOptions;
-use monitor::MonitorConfig;
+use monitor::{MonitorConfig, history::StoreUrlError};
 pub use options::LogFormat;
 use options::{Options, ResultStream};
 use protocol::{FanoutPrefix, Keyspace, RedisUrl, UrlError};
@@ -16,6 +17,7 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     time::Duration,
 };
+use store::Choice;
 use tracing_subscriber::EnvFilter;
 
 /// Everything the process needs to know.
@@ -65,6 +67,9 @@ pub enum ConfigError {
         /// What the resolver said.
         source: io::Error,
     },
+    /// A store that cannot be used.
+    #[error("cannot use --store (CELERIAC_STORE): {0}")]
+    Store(#[from] StoreUrlError),
     /// Settings of pages that do not fit this binary.
     #[error("{0}")]
     Leptos(String),
@@ -129,6 +134,7 @@ impl Config {
             leptos.site_addr = *first;
         }
 
+        let store = store::choose(options.store.as_deref())?;
         let defaults = MonitorConfig::new(broker);
         let keyspace = Keyspace {
             prefix: options.key_prefix.unwrap_or_default(),
@@ -148,8 +154,14 @@ impl Config {
             result_prefix: options.result_key_prefix.unwrap_or_default(),
             ..defaults.keyspace
         };
+        let store = match store {
+            Choice::None => None,
+            Choice::This(store) => Some(store),
+            Choice::Default => store::default(&defaults.broker, &keyspace, &mut warnings),
+        };
         Ok(Self {
             monitor: MonitorConfig {
+                store,
                 orphan_grace: options.orphan_grace,
                 visibility_timeout: options.visibility_timeout,
                 redbeat_prefix: options.redbeat_prefix,
@@ -212,6 +224,7 @@ fn mask_login(line: &str) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use monitor::history::StoreConfig;
 
     fn load(args: &[&str]) -> Result<Config, ConfigError> {
         let args = ["celeriac"].iter().chain(args).map(OsString::from);
@@ -227,7 +240,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_engine_and_of_leptos_toml() {
-        let config = load(&[]).expect("defaults");
+        let mut config = load(&[]).expect("defaults");
+        let Some(StoreConfig::Sqlite(file)) = config.monitor.store.take() else {
+            panic!("history is on");
+        };
+        assert!(file.ends_with("celeriac/localhost-6379-0.db"), "{file:?}");
         let url = RedisUrl::parse("redis://localhost:6379/0").expect("a URL");
         assert_eq!(
             format!("{:?}", config.monitor),
