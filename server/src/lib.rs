@@ -13,6 +13,7 @@ pub mod assets;
 mod chart;
 pub mod config;
 pub mod error;
+pub mod log;
 pub mod metrics;
 mod request;
 pub mod router;

@@ -1,10 +1,11 @@
 //! The `celeriac` binary.
 
 use anyhow::{Context, Result};
-use server::{Config, ConfigError, config::LogFormat, serve, shutdown};
+use server::{Config, ConfigError, config::LogFormat, log::RedactedLog, serve, shutdown};
 use std::{
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -31,9 +32,10 @@ fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
 }
 
 fn run(config: Config) -> Result<()> {
+    let redactor = Arc::clone(&config.monitor.redactor);
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&config.log).context("failed to read --log")?)
-        .with_writer(io::stderr);
+        .with_writer(move || RedactedLog::new(io::stderr(), Arc::clone(&redactor)));
     match config.log_format {
         LogFormat::Text => log
             .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))

@@ -10,6 +10,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use model::{Caller, Door, ErrorKind, WireError};
+use monitor::Monitor;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
@@ -24,6 +25,18 @@ impl FromRequestParts<AppState> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         Ok(Self(state.access.caller(parts, Door::Api)))
+    }
+}
+
+/// The engine as whoever asks may see it. Handlers have no other way to it.
+pub(crate) struct Seen(pub(crate) Monitor);
+
+impl FromRequestParts<AppState> for Seen {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let caller = state.access.caller(parts, Door::Api);
+        Ok(Self(state.monitor.seen_by(caller.role)))
     }
 }
 

@@ -78,6 +78,8 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/tasks/{id}/retry-plan", get(act::look::retry_plan))
         .route("/api/v1/queues/{name}/messages", get(act::look::messages))
         .route("/api/v1/workers/{name}/report", get(act::look::report))
+        .route("/api/v1/tasks/export", get(api::export::tasks))
+        .route("/api/v1/audit/export", get(api::export::audit))
         .route("/api/v1/audit", get(act::look::audit))
         .route("/api/v1/schedule", get(act::look::schedule))
         .route("/chart/outcomes.svg", get(chart::outcomes));

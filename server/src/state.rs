@@ -8,7 +8,11 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+/// Exports at a time: each may hold what it found of a million rows.
+const MAX_EXPORTS: usize = 4;
 
 /// The process as handlers see it.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub struct AppState {
     pub assets: Arc<Assets>,
     /// Cancelled when the process is to end.
     pub stop: CancellationToken,
+    /// The right to one of the exports at a time.
+    pub exports: Arc<Semaphore>,
     /// When the process started, seconds since the epoch.
     pub started_seconds: f64,
 }
@@ -45,6 +51,7 @@ impl AppState {
             options,
             assets: Arc::new(assets),
             stop,
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             started_seconds: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0.0, |since| since.as_secs_f64()),
@@ -59,12 +66,6 @@ impl AppState {
         address
             .rsplit_once('/')
             .map_or(address, |(folder, _)| folder)
-    }
-}
-
-impl FromRef<AppState> for Monitor {
-    fn from_ref(state: &AppState) -> Self {
-        state.monitor.clone()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     error::{ApiError, blocking},
+    request::Seen,
     state::AppState,
 };
 use axum::{
@@ -25,10 +26,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Every event's data is a [`Frame`] as JSON and its id the revision.
 pub(crate) async fn stream(
     State(state): State<AppState>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let topic = Topic::from_query_string(query.as_deref().unwrap_or_default())?;
-    let monitor = state.monitor.clone();
     let subscription = blocking(move || monitor.subscribe(topic)).await??;
     let frames = stream::unfold(subscription, |mut subscription| async {
         let frame = subscription.next().await?;

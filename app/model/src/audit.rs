@@ -23,6 +23,37 @@ pub enum AuditResult {
     Failed,
 }
 
+impl AuditResult {
+    /// Every result.
+    pub const ALL: [Self; 7] = [
+        Self::Done,
+        Self::Partial,
+        Self::Refused,
+        Self::Silent,
+        Self::Failed,
+        Self::Forbidden,
+        Self::Running,
+    ];
+
+    /// Returns the name in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+            Self::Forbidden => "forbidden",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.as_str() == name)
+    }
+}
+
 impl From<OutcomeStatus> for AuditResult {
     fn from(status: OutcomeStatus) -> Self {
         match status {
@@ -75,4 +106,63 @@ pub struct AuditLog {
     pub entries: Vec<AuditEntry>,
     /// Commands since the start, also those no longer kept.
     pub total: u64,
+}
+
+/// Which commands are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Every word must be somewhere in the entry, in any case.
+    pub text: String,
+    /// Only commands that ended so.
+    pub result: Option<AuditResult>,
+    /// Only commands of this kind.
+    pub command: Option<CommandKind>,
+}
+
+impl AuditFilter {
+    /// Reads the parameters of an address; unknown values narrow nothing.
+    pub fn from_query<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let mut kinds = CommandKind::ALL.iter().copied();
+        let command = get("command").and_then(|name| kinds.find(|kind| kind.as_str() == name));
+        Self {
+            text: get("q").unwrap_or_default().trim().to_owned(),
+            result: get("result").and_then(AuditResult::from_name),
+            command,
+        }
+    }
+
+    /// Returns the parameters of an address.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let text = Some(&self.text).filter(|text| !text.is_empty());
+        let pairs = [
+            text.map(|text| ("q", text.clone())),
+            self.result
+                .map(|result| ("result", result.as_str().to_owned())),
+            self.command
+                .map(|command| ("command", command.as_str().to_owned())),
+        ];
+        pairs.into_iter().flatten().collect()
+    }
+
+    /// Tells whether an entry is shown.
+    pub fn shows(&self, entry: &AuditEntry) -> bool {
+        let fits = self.result.is_none_or(|result| entry.result == result)
+            && self.command.is_none_or(|command| entry.command == command);
+        if !fits || self.text.is_empty() {
+            return fits;
+        }
+        let places = [
+            entry.caller.as_str(),
+            entry.role.as_str(),
+            entry.from.as_deref().unwrap_or_default(),
+            entry.command.as_str(),
+            &entry.target,
+            &entry.message,
+        ]
+        .map(str::to_lowercase);
+        self.text.split_whitespace().all(|word| {
+            let word = word.to_lowercase();
+            places.iter().any(|place| place.contains(&word))
+        })
+    }
 }

@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod command;
 pub mod draft;
 pub mod error;
+pub mod export;
 pub mod feed;
 pub mod health;
 pub mod id;
@@ -26,7 +27,7 @@ pub mod time;
 pub mod worker;
 
 pub use access::{Caller, Door, Permission, Role};
-pub use audit::{AuditEntry, AuditLog, AuditResult};
+pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditResult};
 pub use bulk::{
     BulkAct, BulkCount, BulkId, BulkProgress, BulkResult, BulkTarget, MAX_BULK_TASKS, PurgeId,
 };
@@ -40,8 +41,7 @@ pub use feed::{
     WorkersChange,
 };
 pub use health::{
-    BrokerState, Gap, GapCause, HistoryHealth, HistoryState, Pulse, UndecodableKind,
-    UndecodableList, UndecodableSample,
+    BrokerState, Gap, GapCause, Pulse, UndecodableKind, UndecodableList, UndecodableSample,
 };
 pub use id::{QueueName, TaskId, TaskName, WorkerName};
 pub use list::{Keyed, ListChange};

@@ -11,6 +11,7 @@ pub mod data_table;
 pub mod dialog;
 pub mod empty;
 pub mod escaped;
+pub mod export;
 pub mod facts;
 pub mod fit;
 pub mod form;

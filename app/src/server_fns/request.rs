@@ -70,11 +70,12 @@ pub(super) fn caller() -> Result<Caller, WireError> {
     }
 }
 
-/// Returns the engine.
+/// Returns the engine as whoever asks may see it.
 #[cfg(feature = "ssr")]
 pub(super) fn monitor() -> Result<monitor::Monitor, WireError> {
-    leptos::prelude::use_context::<monitor::Monitor>()
-        .ok_or_else(|| WireError::new(ErrorKind::Internal, "no monitor serves this page"))
+    let monitor = leptos::prelude::use_context::<monitor::Monitor>()
+        .ok_or_else(|| WireError::new(ErrorKind::Internal, "no monitor serves this page"))?;
+    Ok(monitor.seen_by(role()))
 }
 
 /// Sets the status that an error stands for.

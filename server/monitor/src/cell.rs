@@ -23,7 +23,7 @@ use std::{
 use tokio::sync::{Semaphore, watch};
 
 /// Whole tasks, with all their texts, copied under one lock.
-const DETAILS_AT_ONCE: usize = 32;
+pub(crate) const DETAILS_AT_ONCE: usize = 32;
 
 /// Rows of tasks copied under one lock.
 const ROWS_AT_ONCE: usize = 100;
@@ -237,6 +237,24 @@ impl StateReader {
         let mut waiting = Waiting::new();
         while self.read().count_waiting(&mut waiting) {}
         self.read().gather(waiting, now)
+    }
+
+    /// Returns the sequence numbers of what matches, in order, from the query's
+    /// offset on, at most `limit`.
+    pub(crate) fn sequence_numbers(
+        &self,
+        query: &TaskQuery,
+        search: &SearchExpression,
+        limit: usize,
+    ) -> Vec<u64> {
+        let query = TaskQuery {
+            count: TaskCount::None,
+            ..query.clone()
+        };
+        let mut found = self.find(&query, search, limit, Haste::Patient).window;
+        // It stood in memory with what it was sorted by.
+        found.shrink_to_fit();
+        found
     }
 
     /// Returns whole tasks in order, without their children.

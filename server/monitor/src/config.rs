@@ -1,8 +1,8 @@
 //! What the engine is told at start.
 
-use crate::history::StoreConfig;
+use crate::redact::Redactor;
 use protocol::{Keyspace, RedisUrl};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Settings of a [`crate::Monitor`].
 #[derive(Clone, Debug)]
@@ -40,10 +40,12 @@ pub struct MonitorConfig {
     pub redbeat_prefix: String,
     /// Whether announcements of results are listened to.
     pub result_stream: bool,
-    /// Where the past is kept; nowhere if absent.
-    pub store: Option<StoreConfig>,
+    /// Whether viewers see no arguments, results and texts of exceptions.
+    pub hide_args: bool,
     /// The dashboard's version, for the screens.
     pub version: String,
+    /// What is taken out of every text before it is kept.
+    pub redactor: Arc<Redactor>,
 }
 
 impl MonitorConfig {
@@ -70,8 +72,9 @@ impl MonitorConfig {
             visibility_timeout: None,
             redbeat_prefix: "redbeat:".to_owned(),
             result_stream: false,
-            store: None,
+            hide_args: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            redactor: Arc::new(Redactor::with_default_keys()),
         }
     }
 }

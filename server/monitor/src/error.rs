@@ -1,6 +1,5 @@
 //! What can go wrong between the engine and the broker.
 
-use crate::history::HistoryError;
 use model::{ErrorKind, WireError};
 
 /// The engine could not be started.
@@ -15,9 +14,6 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
-    /// The store of the past cannot be used.
-    #[error("cannot keep history")]
-    History(#[from] HistoryError),
 }
 
 /// Talking to Redis failed.

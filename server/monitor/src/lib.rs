@@ -11,18 +11,22 @@ mod clock;
 mod config;
 mod control;
 mod error;
+mod export;
 mod feed;
 pub mod history;
 mod inspector;
 mod intake;
 mod poller;
+pub mod redact;
 mod repair;
 pub mod replay;
+mod sight;
 mod state;
 mod suggest;
 
 pub use config::MonitorConfig;
 pub use error::StartError;
+pub use export::Export;
 pub use feed::{SharedFrame, Subscription};
 pub use state::metrics::{
     EventCount, LOCK_WAIT_BOUNDS, LockWaits, Metrics, RUNTIME_BOUNDS, RuntimeHistogram,
@@ -40,19 +44,21 @@ use broker::{
 use cell::{Haste, StateReader};
 use control::Control;
 use feed::{Views, Watched};
-use history::{HistoryError, Store, WriterHandle};
 use inspector::Inspector;
 use intake::Intake;
 use model::{
     BulkCount, BulkId, BulkProgress, BulkTarget, Caller, Command, ErrorKind, Outcome, Pulse,
-    QueryError, QueueList, QueueName, QueuePeek, RetryPlan, Schedule, SearchError,
+    QueryError, QueueList, QueueName, QueuePeek, RetryPlan, Role, Schedule, SearchError,
     SearchExpression, TaskDetail, TaskId, TaskName, TaskPage, TaskQuery, Topic, WireError,
     WorkerDetail, WorkerList, WorkerName,
 };
 use parking_lot::Mutex;
 use poller::Poller;
 use protocol::TaskResult;
+use redact::Redactor;
 use repair::{Listening, Repairer};
+pub use sight::HIDDEN;
+use sight::Sight;
 use state::{Limits, State};
 use std::{
     sync::{
@@ -68,6 +74,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 #[derive(Clone, Debug)]
 pub struct Monitor {
     inner: Arc<Inner>,
+    sight: Sight,
 }
 
 #[derive(Debug)]
@@ -77,41 +84,14 @@ struct Inner {
     inspector: Inspector,
     control: Control,
     results: Option<Results>,
+    redactor: Arc<Redactor>,
+    is_hiding: bool,
     announcements: Announcements,
     intake: Intake,
     cancel: CancellationToken,
     tracker: TaskTracker,
     stop_reader: Arc<AtomicBool>,
     aggregator: Mutex<Option<JoinHandle<()>>>,
-    history: Option<History>,
-}
-
-/// The store of the past and the thread that writes to it.
-#[derive(Debug)]
-struct History {
-    store: Arc<Store>,
-    handle: WriterHandle,
-    writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl History {
-    fn start(store: Arc<Store>, reader: StateReader, intake: Intake) -> Result<Self, StartError> {
-        let handle = WriterHandle::default();
-        let writer = history::Writer::new(Arc::clone(&store), reader, intake, handle.clone());
-        let writer = spawn_thread("celeriac-history", move || writer.run())?;
-        Ok(Self {
-            store,
-            handle,
-            writer: Mutex::new(Some(writer)),
-        })
-    }
-
-    /// Writes what is left and ends the thread.
-    async fn shutdown(&self) {
-        self.handle.stop();
-        let writer = self.writer.lock().take();
-        join(writer, "history writer").await;
-    }
 }
 
 impl Monitor {
@@ -133,11 +113,9 @@ impl Monitor {
             orphan_grace_seconds: config.orphan_grace.as_secs_f64(),
             broker_url: config.broker.masked(),
             version: config.version.clone(),
+            redactor: Arc::clone(&config.redactor),
         };
-        let mut state = State::new(limits, clock::now());
-        let store = open_store(&config, &mut state)?;
-        let last_command = state.last_command();
-        let (writer, reader) = cell::split(state);
+        let (writer, reader) = cell::split(State::new(limits, clock::now()));
         let intake = Intake::new(config.buffer_bytes);
         let (errands, errands_due) = mpsc::unbounded_channel();
         let aggregator = spawn_thread("celeriac-aggregator", {
@@ -184,7 +162,7 @@ impl Monitor {
             seen: seen.clone(),
         };
         tracker.spawn(sampler.run(cancel.clone()));
-        let parts = control::Parts {
+        let control = Control::new(control::Parts {
             outbox: control::Outbox::new(Sender::new(target.clone()), seen),
             bulks: control::Bulks::new(cancel.clone(), tracker.clone()),
             pidbox: pidbox.clone(),
@@ -195,8 +173,8 @@ impl Monitor {
             reader: reader.clone(),
             inspector: inspector.clone(),
             timeout: config.inspect_timeout,
-        };
-        let control = Control::new(parts, last_command);
+            redactor: Arc::clone(&config.redactor),
+        });
         let repairer = Repairer {
             pidbox,
             results: results.clone(),
@@ -239,9 +217,6 @@ impl Monitor {
         };
         tracker.spawn(poller.run(cancel.clone()));
         tracker.close();
-        let history = store
-            .map(|store| History::start(store, reader.clone(), intake.clone()))
-            .transpose()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 reader,
@@ -249,15 +224,26 @@ impl Monitor {
                 inspector,
                 control,
                 results,
+                redactor: config.redactor,
+                is_hiding: config.hide_args,
                 announcements,
                 intake,
                 cancel,
                 tracker,
                 stop_reader,
                 aggregator: Mutex::new(Some(aggregator)),
-                history,
             }),
+            sight: Sight::Everything,
         })
+    }
+
+    /// Returns a handle that shows what somebody with this role may see.
+    #[must_use]
+    pub fn seen_by(&self, role: Role) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            sight: Sight::of(role, self.inner.is_hiding),
+        }
     }
 
     /// Ends every live view and everything that runs, and waits for it.
@@ -267,30 +253,28 @@ impl Monitor {
         self.inner.intake.close();
         self.inner.tracker.wait().await;
         let aggregator = self.inner.aggregator.lock().take();
-        join(aggregator, "aggregator").await;
-        // What the aggregator did last is saved, too.
-        if let Some(history) = &self.inner.history {
-            history.shutdown().await;
+        if let Some(aggregator) = aggregator {
+            let joined = tokio::task::spawn_blocking(move || aggregator.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the aggregator did not end well");
+            }
         }
-    }
-
-    /// Returns the store of the past, if there is one; call it on a thread that may block.
-    pub fn history(&self) -> Option<&Arc<Store>> {
-        Some(&self.inner.history.as_ref()?.store)
     }
 
     /// Watches a topic. A query that cannot be understood is refused here.
     pub fn subscribe(&self, topic: Topic) -> Result<Subscription, WireError> {
         if let Topic::Tasks(query) = &topic {
-            parse_search(query)?;
+            self.search_of(query)?;
         }
         self.inner.views.subscribe(self, topic)
     }
 
     /// Returns a window on tasks.
     pub fn tasks(&self, query: &TaskQuery) -> Result<TaskPage, WireError> {
-        let search = parse_search(query)?;
-        Ok(self.inner.reader.task_page(query, &search, Haste::Now))
+        let search = self.search_of(query)?;
+        let mut page = self.inner.reader.task_page(query, &search, Haste::Now);
+        self.sight.rows(&mut page.rows);
+        Ok(page)
     }
 
     /// Returns whole tasks in order, without their children.
@@ -313,13 +297,22 @@ impl Monitor {
         } else {
             query.limit as usize
         };
-        let search = search.resolve(clock::now());
-        Ok(self.inner.reader.task_details(query, &search, limit))
+        let search = self.sight.search(search.resolve(clock::now()));
+        let search = search.map_err(|error| SearchError {
+            position: None,
+            message: error.message,
+        })?;
+        let tasks = self.inner.reader.task_details(query, &search, limit);
+        Ok(tasks
+            .into_iter()
+            .map(|task| self.sight.task(task))
+            .collect())
     }
 
     /// Returns everything known of a task.
     pub fn task(&self, id: &TaskId) -> Option<TaskDetail> {
-        self.inner.reader.task(id)
+        let task = self.inner.reader.task(id)?;
+        Some(self.sight.task(task))
     }
 
     /// Returns what the result backend holds for a task; `None` if nothing.
@@ -330,7 +323,12 @@ impl Monitor {
                 "No result backend is configured",
             ));
         };
-        results.read(id).await.map_err(WireError::from)
+        let mut stored = results.read(id).await.map_err(WireError::from)?;
+        if let Some(stored) = &mut stored {
+            self.inner.redactor.result(stored);
+            self.sight.result(stored);
+        }
+        Ok(stored)
     }
 
     /// Tells whether there is a result backend to read from.
@@ -350,7 +348,9 @@ impl Monitor {
 
     /// Returns everything known of a worker.
     pub fn worker(&self, name: &WorkerName) -> Option<WorkerDetail> {
-        self.inner.reader.worker(name)
+        let mut worker = self.inner.reader.worker(name)?;
+        self.sight.inspection(&mut worker.inspection);
+        Some(worker)
     }
 
     /// Asks a worker, or all of them, for everything, and waits for the answers.
@@ -368,7 +368,9 @@ impl Monitor {
 
     /// Asks a worker for a report on its software and settings, a text.
     pub async fn report(&self, worker: &WorkerName) -> Result<String, WireError> {
-        self.inner.inspector.report(worker).await
+        self.sight.expect_everything("A report")?;
+        let report = self.inner.inspector.report(worker).await?;
+        Ok(self.inner.redactor.text(&report).into_owned())
     }
 
     /// Returns all queues.
@@ -378,7 +380,9 @@ impl Monitor {
 
     /// Returns everything that is to run at a time.
     pub fn schedule(&self) -> Schedule {
-        self.inner.reader.schedule(clock::now())
+        let mut schedule = self.inner.reader.schedule(clock::now());
+        self.sight.schedule(&mut schedule);
+        schedule
     }
 
     /// Does what a caller asks for: authorises, writes it to the audit log,
@@ -389,12 +393,21 @@ impl Monitor {
 
     /// Tells how a task can be sent once more, and with which arguments.
     pub async fn retry_plan(&self, id: &TaskId) -> Result<RetryPlan, WireError> {
+        self.sight.expect_everything("The plan of a retry")?;
         // It holds what it finds in every source: too much for the caller's own future.
         Box::pin(self.inner.control.retry_plan(id)).await
     }
 
     /// Counts the tasks that a bulk would be for.
     pub fn bulk_count(&self, target: &BulkTarget) -> Result<BulkCount, WireError> {
+        if let BulkTarget::Query(query) = target {
+            self.search_of(query)?;
+            if self.sight.is_limited() && !query.search.is_empty() {
+                // Counted as for an operator, words would tell what is in arguments.
+                self.sight
+                    .expect_everything("Counting what a search finds")?;
+            }
+        }
         self.inner.control.bulk_count(target)
     }
 
@@ -416,7 +429,9 @@ impl Monitor {
         offset: u64,
         limit: u64,
     ) -> Result<QueuePeek, WireError> {
-        self.inner.control.peek(queue, offset, limit).await
+        let mut peek = self.inner.control.peek(queue, offset, limit).await?;
+        self.sight.peek(&mut peek);
+        Ok(peek)
     }
 
     /// Returns how the dashboard itself is doing.
@@ -427,9 +442,16 @@ impl Monitor {
     /// Returns everything `/metrics` shows.
     pub fn metrics(&self) -> Metrics {
         let gathered = self.inner.reader.gather(clock::now());
-        let history = self.inner.history.as_ref();
-        let saved = history.map_or(0, |history| history.handle.saved());
-        gathered.into_metrics(self.inner.announcements.dropped(), saved)
+        gathered.into_metrics(self.inner.announcements.dropped())
+    }
+
+    /// Reads a query's search as far as whoever asks may search.
+    pub(crate) fn search_of(&self, query: &TaskQuery) -> Result<SearchExpression, WireError> {
+        self.sight.search(parse_search(query)?)
+    }
+
+    pub(crate) fn sight(&self) -> Sight {
+        self.sight
     }
 
     pub(crate) fn watched(&self) -> &Watched {
@@ -450,28 +472,6 @@ fn parse_search(query: &TaskQuery) -> Result<SearchExpression, WireError> {
     SearchExpression::parse(&query.search)
         .map(|search| search.resolve(clock::now()))
         .map_err(|error| WireError::new(ErrorKind::Invalid, QueryError::from(error).to_string()))
-}
-
-/// Opens the store and takes over from it what an earlier run knew.
-fn open_store(
-    config: &MonitorConfig,
-    state: &mut State,
-) -> Result<Option<Arc<Store>>, HistoryError> {
-    let Some(store) = &config.store else {
-        return Ok(None);
-    };
-    let store = Store::open(store)?;
-    state.restore(history::load(&store, config.max_tasks)?, store.set_aside());
-    Ok(Some(Arc::new(store)))
-}
-
-/// Waits for a thread that was told to end.
-async fn join(thread: Option<JoinHandle<()>>, name: &'static str) {
-    let Some(thread) = thread else { return };
-    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-    if !matches!(joined, Ok(Ok(()))) {
-        tracing::error!(thread = name, "a thread did not end well");
-    }
 }
 
 fn spawn_thread(

@@ -5,10 +5,12 @@
 
 use crate::{
     intake::Chunk,
+    redact::Redactor,
     state::{Limits, State},
 };
 use model::{QueryError, SearchExpression, TaskDetail, TaskId, TaskPage, TaskQuery, Timestamp};
 use protocol::Scratch;
+use std::sync::Arc;
 
 /// A state that is fed by hand.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ impl Replay {
             orphan_grace_seconds: 10.0,
             broker_url: String::new(),
             version: String::new(),
+            redactor: Arc::new(Redactor::with_default_keys()),
         };
         Self {
             state: State::new(limits, now),

@@ -31,7 +31,15 @@ impl Monitor {
     pub fn suggest(&self, text: &str, cursor: usize) -> Suggestions {
         let place = Place::at(text, cursor);
         let typed = &place.typed;
+        let field = match &place.typing {
+            Typing::Value(Qualifier::Text(field))
+            | Typing::Key { field, .. }
+            | Typing::ValueAt { field, .. } => Some(*field),
+            _ => None,
+        };
+        let may = field.is_none_or(|field| self.sight().may_search(field));
         let mut items = match &place.typing {
+            _ if !may => Vec::new(),
             Typing::Word => self.for_word(typed),
             Typing::Value(qualifier) => self.for_value(*qualifier, typed),
             Typing::Key { field, keys } => self.keys(*field, keys, typed, ":"),
@@ -47,14 +55,21 @@ impl Monitor {
 
     /// Returns fields that begin with a word, then names that contain it.
     fn for_word(&self, typed: &str) -> Vec<Suggestion> {
-        let fields = Qualifier::ALL.into_iter().map(|field| Suggestion {
-            kind: SuggestionKind::Field,
-            insert: format!("{}:", field.as_str()),
-            label: format!("{}:", field.as_str()),
-            note: field.help().to_owned(),
-            tasks: None,
-            is_open: true,
-        });
+        let may = |field: &Qualifier| match field {
+            Qualifier::Text(field) => self.sight().may_search(*field),
+            _ => true,
+        };
+        let fields = Qualifier::ALL
+            .into_iter()
+            .filter(may)
+            .map(|field| Suggestion {
+                kind: SuggestionKind::Field,
+                insert: format!("{}:", field.as_str()),
+                label: format!("{}:", field.as_str()),
+                note: field.help().to_owned(),
+                tasks: None,
+                is_open: true,
+            });
         if typed.is_empty() {
             return fields.collect();
         }

@@ -1,15 +1,14 @@
 //! `GET /healthcheck`.
 
 use crate::error::FlowerError;
-use axum::extract::State;
+use crate::request::Seen;
 use model::{BrokerState, Pulse};
-use monitor::Monitor;
 
 /// Answers `OK` while events arrive, else one line that says what is wrong.
 ///
 /// Flower answers `OK` whatever happens (`flower/views/monitor.py`,
 /// `Healthcheck`); a check that cannot fail would help nobody.
-pub(crate) async fn check(State(monitor): State<Monitor>) -> Result<&'static str, FlowerError> {
+pub(crate) async fn check(Seen(monitor): Seen) -> Result<&'static str, FlowerError> {
     match trouble(&monitor.pulse()) {
         None => Ok("OK"),
         Some(trouble) => Err(FlowerError::unavailable(trouble)),

@@ -1,6 +1,7 @@
 //! Answers for programs: Flower's paths and shapes, and our own.
 
 pub(crate) mod control;
+pub(crate) mod export;
 pub(crate) mod flower;
 pub(crate) mod health;
 pub(crate) mod queues;

@@ -2,8 +2,8 @@
 
 use super::health;
 use crate::error::FlowerError;
-use axum::{Json, extract::State};
-use monitor::Monitor;
+use crate::request::Seen;
+use axum::Json;
 use serde::Serialize;
 
 /// Flower's answer.
@@ -22,7 +22,7 @@ struct Length {
 ///
 /// While the broker cannot be asked there are no true numbers, so there are
 /// none at all; Flower fails with status 500 then.
-pub(crate) async fn lengths(State(monitor): State<Monitor>) -> Result<Json<Lengths>, FlowerError> {
+pub(crate) async fn lengths(Seen(monitor): Seen) -> Result<Json<Lengths>, FlowerError> {
     if let Some(trouble) = health::trouble(&monitor.pulse()) {
         return Err(FlowerError::unavailable(trouble));
     }

@@ -1,9 +1,10 @@
 //! `GET /api/task/result/<id>`.
 
 use crate::error::FlowerError;
+use crate::request::Seen;
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery},
 };
 use model::{TaskId, TaskState};
 use monitor::Monitor;
@@ -34,7 +35,7 @@ pub(crate) struct Answer {
 
 /// Returns a task's result, waiting for it up to `timeout` seconds if asked to.
 pub(crate) async fn result(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Answer>, FlowerError> {

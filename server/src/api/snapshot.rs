@@ -1,16 +1,13 @@
 //! `GET /api/v1/snapshot`.
 
 use crate::error::{ApiError, blocking};
-use axum::{
-    Json,
-    extract::{RawQuery, State},
-};
+use crate::request::Seen;
+use axum::{Json, extract::RawQuery};
 use model::{Snapshot, Topic};
-use monitor::Monitor;
 
 /// Returns one picture of a topic, the same as the first frame of its stream.
 pub(crate) async fn snapshot(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Snapshot>, ApiError> {
     let topic = Topic::from_query_string(query.as_deref().unwrap_or_default())?;

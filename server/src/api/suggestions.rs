@@ -1,17 +1,14 @@
 //! `GET /api/v1/search/suggestions`.
 
 use crate::error::{ApiError, blocking};
-use axum::{
-    Json,
-    extract::{RawQuery, State},
-};
+use crate::request::Seen;
+use axum::{Json, extract::RawQuery};
 use model::{QueryError, search::Suggestions};
-use monitor::Monitor;
 
 /// Returns what could be put at a place of a search: `text` is the search so
 /// far, `cursor` the place, characters from its start; without it, the end.
 pub(crate) async fn suggestions(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Suggestions>, ApiError> {
     let (mut text, mut cursor) = (String::new(), usize::MAX);

@@ -2,16 +2,16 @@
 
 use super::flower::{FlowerTask, parse_minute};
 use crate::error::{FlowerError, blocking};
+use crate::request::Seen;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
 use model::{TaskDetail, TaskName, TaskQuery, TaskSort, TaskState, Timestamp};
-use monitor::Monitor;
 use serde::Serialize;
 use std::{convert::Infallible, vec};
 
@@ -21,7 +21,7 @@ const BATCH: usize = 256;
 
 /// Returns the tasks that match, as one object by id, in order.
 pub(crate) async fn list(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FlowerError> {
     let List { query, unlimited } = List::parse(query.as_deref().unwrap_or_default())?;
@@ -153,7 +153,7 @@ fn append(out: &mut Vec<u8>, task: TaskDetail) {
 
 /// Returns one task.
 pub(crate) async fn info(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(id): Path<String>,
 ) -> Result<Json<FlowerTask>, FlowerError> {
     match monitor.task(&id.as_str().into()) {
@@ -170,7 +170,7 @@ pub(crate) struct Types {
 }
 
 /// Returns the types of tasks that were seen.
-pub(crate) async fn types(State(monitor): State<Monitor>) -> Json<Types> {
+pub(crate) async fn types(Seen(monitor): Seen) -> Json<Types> {
     Json(Types {
         task_types: monitor.task_types(),
     })

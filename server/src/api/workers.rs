@@ -2,13 +2,13 @@
 
 use super::flower::parse_bool;
 use crate::error::FlowerError;
+use crate::request::Seen;
 use axum::{
     Json,
-    extract::{RawQuery, State},
+    extract::RawQuery,
     response::{IntoResponse, Response},
 };
 use model::{Inspection, WireError, WorkerName, WorkerStatus};
-use monitor::Monitor;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl FlowerWorker {
 /// `refresh` they are asked now, with `status` it is only whether they are
 /// there.
 pub(crate) async fn list(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FlowerError> {
     let query = Query::parse(query.as_deref().unwrap_or_default())?;

@@ -5,13 +5,13 @@ mod draw;
 mod series;
 
 use crate::error::{ApiError, blocking};
+use crate::request::Seen;
 use axum::{
-    extract::{RawQuery, State},
+    extract::RawQuery,
     http::header,
     response::{IntoResponse, Response},
 };
 use model::{ErrorKind, Topic, View, WireError};
-use monitor::Monitor;
 
 /// The colours of a chart, from `style/tokens.css`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Theme {
 
 /// Draws the tasks of the last hour by outcome.
 pub(crate) async fn outcomes(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let theme = theme(query.as_deref().unwrap_or_default())?;

@@ -3,11 +3,13 @@
 
 mod options;
 mod site;
-mod store;
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use leptos::config::LeptosOptions;
-use monitor::{MonitorConfig, history::StoreUrlError};
+use monitor::{
+    MonitorConfig,
+    redact::{DEFAULT_KEYS, RedactError, Redactor},
+};
 pub use options::LogFormat;
 use options::{Options, ResultStream};
 use protocol::{FanoutPrefix, Keyspace, RedisUrl, UrlError};
@@ -15,9 +17,9 @@ use std::{
     ffi::OsString,
     io,
     net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
     time::Duration,
 };
-use store::Choice;
 use tracing_subscriber::EnvFilter;
 
 /// Everything the process needs to know.
@@ -67,12 +69,12 @@ pub enum ConfigError {
         /// What the resolver said.
         source: io::Error,
     },
-    /// A store that cannot be used.
-    #[error("cannot use --store (CELERIAC_STORE): {0}")]
-    Store(#[from] StoreUrlError),
     /// Settings of pages that do not fit this binary.
     #[error("{0}")]
     Leptos(String),
+    /// Keys or patterns that cannot be redacted.
+    #[error("cannot redact as asked: {0}")]
+    Redact(#[from] RedactError),
     /// A log filter that cannot be read.
     #[error("cannot read the filter of --log: {0}")]
     Log(String),
@@ -134,7 +136,15 @@ impl Config {
             leptos.site_addr = *first;
         }
 
-        let store = store::choose(options.store.as_deref())?;
+        let keys = options
+            .redact_keys
+            .unwrap_or_else(|| DEFAULT_KEYS.map(str::to_owned).into());
+        let patterns: Vec<&String> = options
+            .redact_patterns
+            .iter()
+            .filter(|pattern| !pattern.is_empty())
+            .collect();
+        let redactor = Arc::new(Redactor::new(&keys, &patterns)?);
         let defaults = MonitorConfig::new(broker);
         let keyspace = Keyspace {
             prefix: options.key_prefix.unwrap_or_default(),
@@ -154,14 +164,8 @@ impl Config {
             result_prefix: options.result_key_prefix.unwrap_or_default(),
             ..defaults.keyspace
         };
-        let store = match store {
-            Choice::None => None,
-            Choice::This(store) => Some(store),
-            Choice::Default => store::default(&defaults.broker, &keyspace, &mut warnings),
-        };
         Ok(Self {
             monitor: MonitorConfig {
-                store,
                 orphan_grace: options.orphan_grace,
                 visibility_timeout: options.visibility_timeout,
                 redbeat_prefix: options.redbeat_prefix,
@@ -180,6 +184,8 @@ impl Config {
                 enable_events: options.enable_events,
                 poll_interval: options.poll_interval,
                 inspect_timeout: options.inspect_timeout,
+                redactor,
+                hide_args: options.hide_args,
                 purge_offline_workers: options.purge_offline_workers.map(Duration::from_secs),
                 ..defaults
             },
@@ -224,7 +230,6 @@ fn mask_login(line: &str) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
-    use monitor::history::StoreConfig;
 
     fn load(args: &[&str]) -> Result<Config, ConfigError> {
         let args = ["celeriac"].iter().chain(args).map(OsString::from);
@@ -240,11 +245,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_engine_and_of_leptos_toml() {
-        let mut config = load(&[]).expect("defaults");
-        let Some(StoreConfig::Sqlite(file)) = config.monitor.store.take() else {
-            panic!("history is on");
-        };
-        assert!(file.ends_with("celeriac/localhost-6379-0.db"), "{file:?}");
+        let config = load(&[]).expect("defaults");
         let url = RedisUrl::parse("redis://localhost:6379/0").expect("a URL");
         assert_eq!(
             format!("{:?}", config.monitor),

@@ -75,6 +75,32 @@ pub(super) struct Options {
           action = clap::ArgAction::Set, value_parser = parse_bool)]
     pub(super) read_only: bool,
 
+    /// Words of keys whose values are shown to nobody; an empty text for none
+    /// [default: password, token, secret, authorization and the like, see README]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "CELERIAC_REDACT_KEYS",
+        value_delimiter = ','
+    )]
+    pub(super) redact_keys: Option<Vec<String>>,
+
+    /// Regular expression for what is shown to nobody, or its first group; repeatable, in the variable one a line
+    #[arg(
+        long,
+        value_name = "REGEX",
+        env = "CELERIAC_REDACT_PATTERNS",
+        value_delimiter = '\n',
+        alias = "redact-pattern"
+    )]
+    pub(super) redact_patterns: Vec<String>,
+
+    /// Whether viewers see no arguments, results and texts of exceptions
+    #[arg(long, value_name = "BOOL", env = "CELERIAC_HIDE_ARGS", alias = "hide_args",
+          default_value = "false", default_missing_value = "true", num_args = 0..=1,
+          action = clap::ArgAction::Set, value_parser = parse_bool)]
+    pub(super) hide_args: bool,
+
     /// Names under which a proxy on this host serves the dashboard; acts asked for under others are refused
     #[arg(
         long,
@@ -121,10 +147,6 @@ pub(super) struct Options {
     #[arg(long, value_name = "BYTES", env = "CELERIAC_SEEN_BYTES",
           default_value = "67108864", value_parser = parse_at_least::<0>)]
     pub(super) seen_bytes: usize,
-
-    /// Where history is kept: sqlite:///path/to/a/file, or none [default: a file per broker in the user's data directory]
-    #[arg(long, value_name = "URL", env = "CELERIAC_STORE")]
-    pub(super) store: Option<String>,
 
     /// Celery's broker_transport_options.global_keyprefix
     #[arg(long, value_name = "TEXT", env = "CELERIAC_KEY_PREFIX")]

@@ -4,9 +4,12 @@
 mod assets;
 mod chart;
 mod control;
+mod export;
 mod flower;
+mod hiding;
 mod http;
 mod process;
+mod redaction;
 mod results;
 mod stream;
 mod suggestions;

@@ -1,112 +1,12 @@
 //! The binary as people start and stop it.
 
-use crate::support::{PATIENCE, redis::Redis, wait_for};
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+use crate::support::{
+    PATIENCE,
+    binary::{Running, celeriac, folder, run},
+    redis::Redis,
+    wait_for,
 };
-use tempfile::TempDir;
-
-/// The binary in a folder that holds nothing else, without the environment's settings.
-fn celeriac(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_celeriac"));
-    command
-        .current_dir(folder.path())
-        .env_clear()
-        // What a test does is nobody's history.
-        .env("CELERIAC_STORE", "none")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
-
-fn run(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("it runs");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (status.code(), text(stdout), text(stderr))
-}
-
-/// A binary that serves.
-struct Running {
-    process: Child,
-    address: String,
-    log: mpsc::Receiver<String>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut process = command.spawn().expect("it starts");
-        let stderr = process.stderr.take().expect("its standard error");
-        let (send, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // Nobody reads any more once the test is over.
-                let _ = send.send(line);
-            }
-        });
-        let address = loop {
-            let line = log
-                .recv_timeout(PATIENCE)
-                .expect("it says where it listens");
-            if let Some((_, rest)) = line.split_once("http://") {
-                let end = rest.find(['"', ' ']).unwrap_or(rest.len());
-                break rest[..end].to_owned();
-            }
-        };
-        Self {
-            process,
-            address,
-            log,
-        }
-    }
-
-    fn open(&self, path: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let address = &self.address;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )
-        .expect("a request");
-        stream
-    }
-
-    /// Returns the status and everything after it.
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut text = String::new();
-        self.open(path)
-            .read_to_string(&mut text)
-            .expect("an answer");
-        let status = text.split(' ').nth(1).expect("a status").parse();
-        (status.expect("a number"), text)
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        let status = Command::new("kill").args([name, &pid]).status();
-        assert!(status.expect("kill runs").success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use std::io::{BufRead, BufReader, Read};
 
 #[test]
 fn what_cannot_be_used_is_one_line_and_status_2() {
@@ -128,6 +28,8 @@ fn what_cannot_be_used_is_one_line_and_status_2() {
         (&[], Some(("LEPTOS_SITE_ADDR", "nowhere")), "LEPTOS_"),
         (&["redis://u:hunter2@h"], None, "unexpected argument"),
         (&["--log=a=b=c"], None, "--log"),
+        (&["--redact-patterns=("], None, "cannot redact as asked"),
+        (&["--redact-keys=a b c d"], None, "cannot redact as asked"),
     ] {
         let mut command = celeriac(&folder);
         command.args(args).envs(variable);

@@ -1,7 +1,7 @@
 //! What the list of commands is narrowed to, as the address says it.
 
 use crate::links;
-use model::{AuditEntry, AuditResult, CommandKind};
+use model::{AuditFilter, AuditResult, CommandKind};
 
 /// Every outcome, its name in addresses and its word.
 pub(super) const RESULTS: [(AuditResult, &str, &str); 7] = [
@@ -16,8 +16,7 @@ pub(super) const RESULTS: [(AuditResult, &str, &str); 7] = [
 
 /// Returns the name of an outcome in addresses.
 pub(super) fn result_name(result: AuditResult) -> &'static str {
-    let known = RESULTS.into_iter().find(|(known, ..)| *known == result);
-    known.map_or("", |(_, name, _)| name)
+    result.as_str()
 }
 
 /// Returns the word of an outcome.
@@ -32,71 +31,18 @@ pub(super) fn command(name: &str) -> Option<CommandKind> {
     kinds.find(|kind| kind.as_str() == name)
 }
 
-/// What to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct AuditFilter {
-    /// Every word must be somewhere in the entry, in any case.
-    pub text: String,
-    /// Only commands that ended so.
-    pub result: Option<AuditResult>,
-    /// Only commands of this kind.
-    pub command: Option<CommandKind>,
-}
-
-impl AuditFilter {
-    /// Reads the parameters of an address; unknown values narrow nothing.
-    pub(super) fn from_query<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let result = get("result").unwrap_or_default();
-        let known = RESULTS.into_iter().find(|(_, name, _)| *name == result);
-        Self {
-            text: get("q").unwrap_or_default().trim().to_owned(),
-            result: known.map(|(result, ..)| result),
-            command: get("command").and_then(command),
-        }
-    }
-
-    /// Returns the address of the page narrowed to this.
-    pub(super) fn href(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if !self.text.is_empty() {
-            query.append_pair("q", &self.text);
-        }
-        if let Some(result) = self.result {
-            query.append_pair("result", result_name(result));
-        }
-        if let Some(command) = self.command {
-            query.append_pair("command", command.as_str());
-        }
-        links::with_query(links::AUDIT, &query.finish())
-    }
-
-    /// Tells whether an entry is shown.
-    pub(super) fn shows(&self, entry: &AuditEntry) -> bool {
-        let fits = self.result.is_none_or(|result| entry.result == result)
-            && self.command.is_none_or(|command| entry.command == command);
-        if !fits || self.text.is_empty() {
-            return fits;
-        }
-        let places = [
-            entry.caller.as_str(),
-            entry.role.as_str(),
-            entry.from.as_deref().unwrap_or_default(),
-            entry.command.as_str(),
-            &entry.target,
-            &entry.message,
-        ]
-        .map(str::to_lowercase);
-        self.text.split_whitespace().all(|word| {
-            let word = word.to_lowercase();
-            places.iter().any(|place| place.contains(&word))
-        })
-    }
+/// Returns the address of the page narrowed to this.
+pub(super) fn href(filter: &AuditFilter) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(filter.to_pairs())
+        .finish();
+    links::with_query(links::AUDIT, &query)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use model::{Door, Role, Timestamp};
+    use model::{AuditEntry, Door, Role, Timestamp};
 
     pub(in super::super) fn entry(number: u64) -> AuditEntry {
         AuditEntry {
@@ -127,9 +73,9 @@ pub(super) mod tests {
         };
         let filter = AuditFilter::from_query(get);
         assert!(filter.shows(&entry(1)));
-        assert_eq!(filter.href(), "/audit?q=ana+mail&result=done&command=purge");
+        assert_eq!(href(&filter), "/audit?q=ana+mail&result=done&command=purge");
         assert_eq!(AuditFilter::from_query(|_| None), AuditFilter::default());
-        assert_eq!(AuditFilter::default().href(), "/audit");
+        assert_eq!(href(&AuditFilter::default()), "/audit");
     }
 
     #[test]

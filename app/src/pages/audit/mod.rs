@@ -8,20 +8,23 @@ use crate::{
         chip::FilterTag,
         data_table::{OnScreen, PLAIN_ROWS, WindowedTable, whole_list},
         empty::{Empty, when_ready},
+        export::{ExportMenu, columns_of},
         icon::{Glyph, Icon},
     },
     format::{count, thousands},
     links,
     live::picture,
 };
-use filter::{AuditFilter, RESULTS};
+use filter::{RESULTS, href};
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
-use model::{AuditEntry, AuditLog, AuditResult, CommandKind, Topic, View};
+use model::{
+    AuditEntry, AuditFilter, AuditLog, AuditResult, CommandKind, Topic, View, export::AuditColumn,
+};
 use row::{AuditRow, ResultBadge};
 
 /// The page.
@@ -31,12 +34,25 @@ pub fn AuditPage() -> impl IntoView {
         View::Audit(log) => Some(log.clone()),
         _ => None,
     });
+    let query = use_query_map();
+    let kept = Signal::derive(move || {
+        query.with(|query| AuditFilter::from_query(|key| query.get_str(key)).to_pairs())
+    });
     let caption = Memo::new(move |_| picture.data.with(|log| log.as_ref().map(caption)));
+    let columns = columns_of::<AuditColumn>();
     view! {
         <Title text="Audit" />
         <div class="page-head">
             <h1>"Audit"</h1>
             <span class="page-caption">{caption}</span>
+            <div class="page-actions">
+                <ExportMenu
+                    action="/api/v1/audit/export"
+                    what="Commands"
+                    kept
+                    columns
+                />
+            </div>
         </div>
         {when_ready(picture, content)}
     }
@@ -104,7 +120,7 @@ fn Filters(log: Signal<AuditLog>, filter: Memo<AuditFilter>) -> impl IntoView {
                 scroll: false,
                 ..NavigateOptions::default()
             };
-            navigate(&wanted.href(), options);
+            navigate(&href(&wanted), options);
         }
     };
     let (on_input, on_choose) = (narrow.clone(), narrow.clone());
@@ -214,7 +230,7 @@ fn ResultChip(
             class:is-on=move || is_on.get()
             class:is-zero=move || number.get() == 0
             aria-current=move || is_on.get().then_some("true")
-            href=move || wanted().href()
+            href=move || filter::href(&wanted())
             data-noscroll=""
         >
             {word}
@@ -241,11 +257,11 @@ fn Table(log: Signal<AuditLog>, filter: Memo<AuditFilter>) -> impl IntoView {
     let tags = move || {
         filter.with(|filter| {
             let command = filter.command?;
-            let href = AuditFilter {
+            let without = AuditFilter {
                 command: None,
                 ..filter.clone()
             };
-            Some(view! { <FilterTag name="command" value=command.as_str() href=href.href() /> })
+            Some(view! { <FilterTag name="command" value=command.as_str() href=href(&without) /> })
         })
     };
     let head = view! {

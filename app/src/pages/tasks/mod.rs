@@ -10,6 +10,7 @@ use crate::{
     components::{
         data_table::{Loaded, OnScreen, SortHead, WindowedTable},
         empty::{Empty, ErrorNote, StaleRow, stale},
+        export::{ExportMenu, columns_of},
         gaps::{GapMark, what_was_missed},
         icon::{Glyph, Icon},
         search_box::SearchBox,
@@ -29,6 +30,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_navigate};
 use model::{
     CommandKind, QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic, View,
+    export::TaskColumn,
 };
 use row::{BlankRow, NameBudget, TaskRow};
 use window::Window;
@@ -178,11 +180,13 @@ pub fn TasksPage() -> impl IntoView {
         };
         window::without_window(&others).to_pairs()
     });
+    let exported = Signal::derive(move || window::without_window(&query.get()).to_pairs());
     let note = Signal::derive(move || {
         let total = total.get();
         total.map_or_else(String::new, |total| format!("{} match", thousands(total)))
     });
 
+    let columns = columns_of::<TaskColumn>();
     view! {
         <Title text="Tasks" />
         <div class="page-head">
@@ -197,6 +201,12 @@ pub fn TasksPage() -> impl IntoView {
             }}
             <div class="page-actions">
                 <FilterMenu query=query go=go />
+                <ExportMenu
+                    action="/api/v1/tasks/export"
+                    what="Tasks"
+                    kept=exported
+                    columns
+                />
                 {may(CommandKind::Send).then(|| view! { <NewTask /> })}
             </div>
         </div>

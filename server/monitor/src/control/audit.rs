@@ -1,9 +1,9 @@
 //! Every command is written down: when it is given, before anything is sent,
 //! and when it has ended, whatever came of it.
 
-use crate::{clock, intake::Intake, state::Input};
+use crate::{clock, intake::Intake, redact::Redactor, state::Input};
 use model::{AuditEntry, AuditResult, Caller, Command, ErrorKind, Outcome, WireError};
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// Most characters of a target or message; some name thousands of workers.
 const MAX_CHARS: usize = 300;
@@ -12,13 +12,20 @@ const MAX_CHARS: usize = 300;
 #[derive(Debug)]
 pub(super) struct Record {
     intake: Intake,
+    redactor: Arc<Redactor>,
     entry: AuditEntry,
     begun: Instant,
 }
 
 impl Record {
     /// Writes down that a command was given.
-    pub(super) fn begin(intake: Intake, number: u64, caller: &Caller, command: &Command) -> Self {
+    pub(super) fn begin(
+        intake: Intake,
+        redactor: Arc<Redactor>,
+        number: u64,
+        caller: &Caller,
+        command: &Command,
+    ) -> Self {
         let entry = AuditEntry {
             number,
             at: clock::now(),
@@ -27,13 +34,15 @@ impl Record {
             from: caller.from.as_deref().map(one_line),
             door: caller.door,
             command: command.kind(),
-            target: one_line(&command.target()),
+            // A search, or the words of a worker, may hold what nobody is to see.
+            target: one_line(&redactor.text(&command.target())),
             result: AuditResult::Running,
             message: String::new(),
             seconds: None,
         };
         let record = Self {
             intake,
+            redactor,
             entry,
             begun: Instant::now(),
         };
@@ -50,7 +59,8 @@ impl Record {
             }
             Err(error) => (AuditResult::Failed, &error.message),
         };
-        self.finish(result, one_line(message));
+        let message = one_line(&self.redactor.text(message));
+        self.finish(result, message);
     }
 
     fn finish(&mut self, result: AuditResult, message: String) {

@@ -20,6 +20,7 @@ use crate::{
     error::BrokerError,
     inspector::Inspector,
     intake::Intake,
+    redact::Redactor,
 };
 use audit::Record;
 use model::{Caller, Command, CommandKind, ErrorKind, Outcome, WireError};
@@ -46,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) bulks: Bulks,
     /// How long workers may take to answer.
     pub(crate) timeout: Duration,
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 /// The door. Cheap to clone.
@@ -57,11 +59,10 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// `given` commands were given in earlier runs.
-    pub(crate) fn new(parts: Parts, given: u64) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         Self {
             parts: Arc::new(parts),
-            given: Arc::new(AtomicU64::new(given)),
+            given: Arc::default(),
         }
     }
 
@@ -75,7 +76,9 @@ impl Control {
         command: Command,
     ) -> Result<Outcome, WireError> {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
-        let record = Record::begin(self.parts.intake.clone(), number, caller, &command);
+        let parts = &self.parts;
+        let redactor = Arc::clone(&parts.redactor);
+        let record = Record::begin(parts.intake.clone(), redactor, number, caller, &command);
         let (control, caller, kind) = (self.clone(), caller.clone(), command.kind());
         let running = tokio::spawn(async move {
             let result = control.authorise_and_do(&caller, command).await;

@@ -79,9 +79,9 @@ impl Monitor {
     }
 
     pub(crate) fn snapshot_with(&self, topic: &Topic, haste: Haste) -> Result<Snapshot, WireError> {
-        Ok(match topic {
+        let snapshot = match topic {
             Topic::Tasks(query) => {
-                let search = crate::parse_search(query)?;
+                let search = self.search_of(query)?;
                 self.put_together(|reader| View::Tasks(reader.task_page(query, &search, haste)))
             }
             Topic::Overview => {
@@ -111,7 +111,8 @@ impl Monitor {
                 self.put_together(|reader| View::Schedule(Box::new(reader.schedule(clock::now()))))
             }
             Topic::Audit => self.picture(|s, _| View::Audit(s.audit_log())),
-        })
+        };
+        Ok(self.sight().snapshot(snapshot))
     }
 
     /// Takes a picture whose parts are read one after the other. Its revision

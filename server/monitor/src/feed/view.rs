@@ -113,7 +113,13 @@ impl Views {
         monitor: &Monitor,
         topic: Topic,
     ) -> Result<Subscription, WireError> {
-        let key = topic.to_query_string();
+        // Those who see less watch views of their own.
+        let mark = if monitor.sight().is_limited() {
+            "-"
+        } else {
+            ""
+        };
+        let key = format!("{mark}{}", topic.to_query_string());
         let cancel = &monitor.inner.cancel;
         let watched = monitor.watched();
         let mut by_topic = self.by_topic.lock();

@@ -5,7 +5,6 @@ mod audit;
 pub(crate) mod due;
 mod health;
 mod histogram;
-pub(crate) mod history;
 mod intern;
 mod ledger;
 pub(crate) mod metrics;
@@ -22,11 +21,10 @@ pub(crate) mod workers;
 #[cfg(test)]
 mod tests;
 
-use crate::intake::Message;
+use crate::{intake::Message, redact::Redactor};
 use audit::Audit;
 use hashbrown::HashMap;
 use health::Health;
-pub(crate) use history::{HistoryNews, Saved};
 use intern::Interner;
 use ledger::Loss;
 use metrics::{Counters, LockWaits};
@@ -36,7 +34,7 @@ use queues::{QueueNews, Queues, Reading};
 use repair::Surveys;
 use retries::{Retries, Sent};
 use schedule::{ScheduleNews, Schedules};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 pub(crate) use tasks::{
     Census, Children, Column, Due, Found, Sample, Samples, Scan, Step, Sweep, Waiting,
 };
@@ -117,6 +115,8 @@ pub(crate) struct Limits {
     pub(crate) orphan_grace_seconds: f64,
     pub(crate) broker_url: String,
     pub(crate) version: String,
+    /// What is taken out of every text before it is kept.
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 /// When each part last changed, as a revision of the whole.
@@ -186,8 +186,6 @@ pub(crate) enum Input {
     /// Tasks whose worker process is gone, and whether their messages are
     /// still in the broker, if that is known.
     Orphaned(Vec<(TaskId, Option<bool>)>),
-    /// The store of the past tells how it is doing.
-    OfHistory(HistoryNews),
 }
 
 /// The state.
@@ -229,7 +227,7 @@ impl State {
             tasks: Tasks::new(limits.max_tasks),
             workers: Workers::new(limits.max_workers),
             queues: Queues::default(),
-            schedule: Schedules::default(),
+            schedule: Schedules::new(Arc::clone(&limits.redactor)),
             throughput: Throughput::new(now),
             counters: Counters::default(),
             health: Health::new(now),
@@ -292,7 +290,7 @@ impl State {
             self.health.undecodable(
                 error.kind.name(),
                 problem,
-                &error.bytes,
+                self.limits.redactor.sample(&error.bytes),
                 error.size,
                 count,
                 now,
@@ -304,8 +302,15 @@ impl State {
         decoded
     }
 
-    /// Applies one event.
+    /// Applies one event, without what nobody is to see.
     fn apply(&mut self, event: &EventRef<'_>, now: Timestamp) {
+        match self.limits.redactor.event(event) {
+            None => self.apply_redacted(event, now),
+            Some(changed) => self.apply_redacted(&changed.of(event), now),
+        }
+    }
+
+    fn apply_redacted(&mut self, event: &EventRef<'_>, now: Timestamp) {
         let is_from_worker = event.kind != EventKind::TaskSent;
         let worker = match &event.hostname {
             Some(hostname) if is_from_worker => self.names.workers.intern(hostname),
@@ -463,12 +468,14 @@ impl State {
                 self.audit.record(*entry);
                 self.revisions.audit = self.revision;
             }
-            Input::Inspected(worker, answer) => {
+            Input::Inspected(worker, mut answer) => {
+                // The schedule keeps what it sends; it shows none of that.
                 if let Some(conf) = &answer.conf {
                     self.schedule
                         .configured(&worker, conf, &mut self.names, now);
                     self.revisions.schedule = self.revision;
                 }
+                self.limits.redactor.inspection(&mut answer);
                 let worker = self.names.workers.intern(worker.as_str());
                 let totals: Vec<(u32, u64)> = answer
                     .stats
@@ -481,11 +488,13 @@ impl State {
                 self.revisions.workers = self.revision;
                 self.revisions.queues = self.revision;
             }
-            Input::Facts(facts) => self.learn(&facts, now),
+            Input::Facts(mut facts) => {
+                self.limits.redactor.facts(&mut facts);
+                self.learn(&facts, now);
+            }
             Input::Sent(tasks) => self.note_sent(tasks, now),
             Input::Vanished { ids, asked, reason } => self.vanish(&ids, asked, reason),
             Input::Orphaned(orphans) => self.orphan(&orphans),
-            Input::OfHistory(news) => self.hear_of_history(news, now),
         }
     }
 

@@ -26,8 +26,7 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// Notes that a task repeats another one.
-    pub(super) fn link(&mut self, old: &TaskId, new: &TaskId) {
+    fn link(&mut self, old: &TaskId, new: &TaskId) {
         if self.old.insert(new.clone(), old.clone()).is_some() {
             return;
         }
@@ -43,11 +42,6 @@ impl Retries {
                 self.new.remove(&root);
             }
         }
-    }
-
-    /// Returns the task that this one repeats.
-    pub(super) fn original(&self, id: &TaskId) -> Option<TaskId> {
-        self.old.get(id).cloned()
     }
 
     /// Writes a task's links into its description.
@@ -66,7 +60,8 @@ impl State {
                 self.retries.link(old, &task.fact.id);
             }
         }
-        let facts: Vec<Fact> = tasks.into_iter().map(|task| task.fact).collect();
+        let mut facts: Vec<Fact> = tasks.into_iter().map(|task| task.fact).collect();
+        self.limits.redactor.facts(&mut facts);
         self.learn(&facts, now);
     }
 }

@@ -1,16 +1,21 @@
 //! Schedules: their entries, which of their runs were seen, and which were not.
 
 use super::{Names, metrics};
+use crate::redact::Redactor;
 use hashbrown::{HashMap, HashSet};
 use model::{
-    QueueName, ScheduleEntry, ScheduleKey, ScheduleSource, TaskId, TaskName, Timestamp, WorkerName,
+    JsonText, QueueName, ScheduleEntry, ScheduleKey, ScheduleSource, TaskId, TaskName, Timestamp,
+    WorkerName,
 };
 use protocol::{
     EventKind, EventRef, render,
     schedule::{BeatEntry, RedBeatEntry, Timing, Zone, conf_entries, conf_zone},
 };
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// Most entries of one source.
 pub(crate) const MAX_ENTRIES: usize = 1_000;
@@ -57,6 +62,8 @@ struct Kept {
     /// Its arguments as events may show them.
     args: [Option<String>; 2],
     kwargs: Option<String>,
+    /// Its arguments as they are shown. The entry has what is sent.
+    shown: (JsonText, JsonText),
     /// When its scheduler says that it is due next.
     told: Option<Timestamp>,
     /// When a run is looked for; absent if that cannot be computed.
@@ -73,18 +80,29 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(entry: BeatEntry, zone: Option<Zone>, task: u32, now: Timestamp) -> Self {
+    fn new(
+        entry: BeatEntry,
+        zone: Option<Zone>,
+        task: u32,
+        redactor: &Redactor,
+        now: Timestamp,
+    ) -> Self {
         let (has_args, has_kwargs) = entry.are_told;
         // What is not told cannot be compared.
         let args = has_args.then_some(entry.args.as_str());
         let kwargs = has_kwargs.then_some(entry.kwargs.as_str());
+        let as_shown = |text: Option<String>| Some(redactor.text(&text?).into_owned());
         let mut kept = Self {
             // Beat hands on a list as it is, workers show tuples.
             args: [
-                args.and_then(render::value),
-                args.and_then(render::arguments),
+                as_shown(args.and_then(render::value)),
+                as_shown(args.and_then(render::arguments)),
             ],
-            kwargs: kwargs.and_then(render::value),
+            kwargs: as_shown(kwargs.and_then(render::value)),
+            shown: (
+                redactor.arguments(&entry.args),
+                redactor.arguments(&entry.kwargs),
+            ),
             zone,
             is_enabled: true,
             task,
@@ -200,6 +218,7 @@ impl Kept {
 /// The schedules.
 #[derive(Debug, Default)]
 pub(crate) struct Schedules {
+    redactor: Arc<Redactor>,
     /// What each worker's configuration tells.
     by_worker: HashMap<WorkerName, (Option<Zone>, Vec<BeatEntry>)>,
     kept: BTreeMap<(ScheduleSource, String), Kept>,
@@ -217,6 +236,13 @@ pub(crate) struct Schedules {
 }
 
 impl Schedules {
+    pub(crate) fn new(redactor: Arc<Redactor>) -> Self {
+        Self {
+            redactor,
+            ..Self::default()
+        }
+    }
+
     /// Takes a worker's configuration; tells whether that changed anything.
     pub(crate) fn configured(
         &mut self,
@@ -269,7 +295,7 @@ impl Schedules {
                 return None;
             }
             let task = names.tasks.intern(entry.task.as_str());
-            let kept = Kept::new(entry, zone, task, now);
+            let kept = Kept::new(entry, zone, task, &self.redactor, now);
             self.kept.insert(key.clone(), kept);
         }
         self.kept.get_mut(&key)
@@ -440,8 +466,8 @@ impl Schedules {
                 zone: kept
                     .zone
                     .map_or_else(|| "its application's".to_owned(), |zone| zone.to_string()),
-                args: kept.entry.args.clone(),
-                kwargs: kept.entry.kwargs.clone(),
+                args: kept.shown.0.clone(),
+                kwargs: kept.shown.1.clone(),
                 queue: kept.entry.queue.clone(),
                 is_enabled: kept.is_enabled,
                 next_run: kept.next_run(now),

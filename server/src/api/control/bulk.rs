@@ -2,29 +2,28 @@
 
 use crate::{
     error::{ApiError, blocking},
-    request::{Asker, JsonBody},
+    request::{Asker, JsonBody, Seen},
 };
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery},
 };
 use model::{
     BulkCount, BulkId, BulkProgress, BulkTarget, Command, ErrorKind, MAX_BULK_TASKS, Outcome,
     WireError,
 };
-use monitor::Monitor;
 
 /// Results of single tasks that are told unless more are asked for.
 const DEFAULT_RESULTS: u64 = 100;
 
 /// Tells how far all bulks are that are still known, oldest first.
-pub(crate) async fn list(State(monitor): State<Monitor>) -> Json<Vec<BulkProgress>> {
+pub(crate) async fn list(Seen(monitor): Seen) -> Json<Vec<BulkProgress>> {
     Json(monitor.bulks())
 }
 
 /// Tells how far a bulk is, with `results` results of single tasks.
 pub(crate) async fn progress(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(id): Path<u64>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<BulkProgress>, ApiError> {
@@ -42,7 +41,7 @@ pub(crate) async fn progress(
 
 /// Stops a bulk.
 pub(crate) async fn stop(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(id): Path<u64>,
 ) -> Result<Json<Outcome>, ApiError> {
@@ -54,7 +53,7 @@ pub(crate) async fn stop(
 
 /// Counts the tasks that a bulk would be for.
 pub(crate) async fn count(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     JsonBody(target): JsonBody<BulkTarget>,
 ) -> Result<Json<BulkCount>, ApiError> {
     Ok(Json(blocking(move || monitor.bulk_count(&target)).await??))

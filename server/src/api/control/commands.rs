@@ -2,14 +2,13 @@
 
 use crate::{
     error::ApiError,
-    request::{Asker, JsonBody},
+    request::{Asker, JsonBody, Seen},
 };
-use axum::{Json, extract::State};
+use axum::Json;
 use model::{Command, Outcome};
-use monitor::Monitor;
 
 pub(crate) async fn run(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     JsonBody(command): JsonBody<Command>,
 ) -> Result<Json<Outcome>, ApiError> {

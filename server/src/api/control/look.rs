@@ -2,9 +2,10 @@
 //! the audit log, schedules.
 
 use crate::error::{ApiError, blocking};
+use crate::request::Seen;
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery},
 };
 use model::{QueryError, QueueName, QueuePeek, RetryPlan, Snapshot, TaskId, Topic, WorkerName};
 use monitor::Monitor;
@@ -13,7 +14,7 @@ use monitor::Monitor;
 const DEFAULT_MESSAGES: u64 = 20;
 
 pub(crate) async fn retry_plan(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(task): Path<String>,
 ) -> Result<Json<RetryPlan>, ApiError> {
     Ok(Json(monitor.retry_plan(&TaskId::from(task)).await?))
@@ -21,7 +22,7 @@ pub(crate) async fn retry_plan(
 
 /// Returns messages that wait in a queue; `offset` and `limit` say which.
 pub(crate) async fn messages(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(queue): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<QueuePeek>, ApiError> {
@@ -34,17 +35,17 @@ pub(crate) async fn messages(
 
 /// Returns a worker's report, as text.
 pub(crate) async fn report(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Path(worker): Path<String>,
 ) -> Result<String, ApiError> {
     Ok(monitor.report(&WorkerName::from(worker)).await?)
 }
 
-pub(crate) async fn audit(State(monitor): State<Monitor>) -> Result<Json<Snapshot>, ApiError> {
+pub(crate) async fn audit(Seen(monitor): Seen) -> Result<Json<Snapshot>, ApiError> {
     snapshot(monitor, Topic::Audit).await
 }
 
-pub(crate) async fn schedule(State(monitor): State<Monitor>) -> Result<Json<Snapshot>, ApiError> {
+pub(crate) async fn schedule(Seen(monitor): Seen) -> Result<Json<Snapshot>, ApiError> {
     snapshot(monitor, Topic::Schedule).await
 }
 

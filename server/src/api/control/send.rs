@@ -4,12 +4,9 @@ use super::run;
 use crate::{
     api::results,
     error::FlowerError,
-    request::{Asker, FlowerBody},
+    request::{Asker, FlowerBody, Seen},
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use chrono::NaiveDateTime;
 use model::{
     Caller, Command, ErrorKind, JsonText, TaskDraft, TaskId, TaskState, Timestamp, WireError,
@@ -58,7 +55,7 @@ pub(crate) struct Sent {
 
 /// Sends a task that some worker knows, and waits for its result.
 pub(crate) async fn apply(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(name): Path<String>,
     FlowerBody(body): FlowerBody,
@@ -77,7 +74,7 @@ pub(crate) async fn apply(
 
 /// Sends a task that some worker knows.
 pub(crate) async fn async_apply(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(name): Path<String>,
     FlowerBody(body): FlowerBody,
@@ -88,7 +85,7 @@ pub(crate) async fn async_apply(
 
 /// Sends a task of any name.
 pub(crate) async fn send_task(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(name): Path<String>,
     FlowerBody(body): FlowerBody,

@@ -3,14 +3,10 @@
 use super::{Message, run, run_on_worker};
 use crate::{
     error::FlowerError,
-    request::{Arguments, Asker},
+    request::{Arguments, Asker, Seen},
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use model::{Command, Destination, OutcomeStatus, Signal, TaskId, TaskName, WorkerName};
-use monitor::Monitor;
 
 type Answer = Result<Json<Message>, FlowerError>;
 
@@ -18,7 +14,7 @@ type Answer = Result<Json<Message>, FlowerError>;
 const UNKNOWN_TASK: &str = "unknown task";
 
 pub(crate) async fn revoke(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(task): Path<String>,
     arguments: Arguments,
@@ -42,7 +38,7 @@ pub(crate) async fn revoke(
 }
 
 pub(crate) async fn abort(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(task): Path<String>,
 ) -> Answer {
@@ -53,7 +49,7 @@ pub(crate) async fn abort(
 }
 
 pub(crate) async fn timeout(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(task): Path<String>,
     arguments: Arguments,
@@ -71,7 +67,7 @@ pub(crate) async fn timeout(
 }
 
 pub(crate) async fn rate_limit(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(task): Path<String>,
     arguments: Arguments,

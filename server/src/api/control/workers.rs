@@ -3,12 +3,9 @@
 use super::{Message, run_on_worker};
 use crate::{
     error::FlowerError,
-    request::{Arguments, Asker},
+    request::{Arguments, Asker, Seen},
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use model::{Caller, Command, Destination, QueueName, WorkerName};
 use monitor::Monitor;
 
@@ -28,7 +25,7 @@ async fn order(
 }
 
 pub(crate) async fn shutdown(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
 ) -> Answer {
@@ -39,7 +36,7 @@ pub(crate) async fn shutdown(
 }
 
 pub(crate) async fn pool_restart(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
 ) -> Answer {
@@ -50,7 +47,7 @@ pub(crate) async fn pool_restart(
 }
 
 pub(crate) async fn pool_grow(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
     arguments: Arguments,
@@ -63,7 +60,7 @@ pub(crate) async fn pool_grow(
 }
 
 pub(crate) async fn pool_shrink(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
     arguments: Arguments,
@@ -76,7 +73,7 @@ pub(crate) async fn pool_shrink(
 }
 
 pub(crate) async fn pool_autoscale(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
     arguments: Arguments,
@@ -95,7 +92,7 @@ pub(crate) async fn pool_autoscale(
 }
 
 pub(crate) async fn add_consumer(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
     arguments: Arguments,
@@ -111,7 +108,7 @@ pub(crate) async fn add_consumer(
 }
 
 pub(crate) async fn cancel_consumer(
-    State(monitor): State<Monitor>,
+    Seen(monitor): Seen,
     Asker(caller): Asker,
     Path(worker): Path<WorkerName>,
     arguments: Arguments,

@@ -1,5 +1,7 @@
 //! What tests stand on: a Redis, a dashboard, events, a worker that answers.
 
+pub(crate) mod binary;
+pub(crate) mod celery;
 pub(crate) mod dashboard;
 pub(crate) mod events;
 pub(crate) mod redis;

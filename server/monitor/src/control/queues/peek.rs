@@ -5,6 +5,7 @@ use crate::{clock, control::Control};
 use model::{ErrorKind, QueueName, QueuePeek, WaitingMessage, WireError};
 use protocol::{DecodeErrorKind, OpenMessage, open_message};
 use redis::aio::MultiplexedConnection;
+use std::borrow::Cow;
 
 /// Most messages of one look.
 const MAX_MESSAGES: u64 = 100;
@@ -117,6 +118,17 @@ impl Control {
         shown.origin.clone_from(&task.origin);
         shown.name = Some(task.name.clone());
         show_arguments(&mut shown, message);
+        let redactor = &self.parts.redactor;
+        for text in [&mut shown.args, &mut shown.kwargs] {
+            let Some(own) = text else { continue };
+            let new = match shown.is_text {
+                true => redactor.text(own),
+                false => redactor.json(own),
+            };
+            if let Cow::Owned(new) = new {
+                *text = Some(new);
+            }
+        }
         shown
     }
 }

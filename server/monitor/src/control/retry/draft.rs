@@ -20,6 +20,7 @@ impl Control {
         if let Some(task) = &old_task {
             may_retry(task)?;
         }
+        let (args, kwargs) = self.without_marks(&draft, old_task.as_ref()).await?;
         let registered = self.registered(false).await;
         let known_queue = old_task
             .as_ref()
@@ -39,8 +40,8 @@ impl Control {
         let task = NewTask {
             id: build::fresh_id(),
             name: draft.name,
-            args: draft.args.as_str().to_owned(),
-            kwargs: draft.kwargs.as_str().to_owned(),
+            args,
+            kwargs,
             callbacks: None,
             errbacks: None,
             chain: None,

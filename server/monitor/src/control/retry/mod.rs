@@ -3,6 +3,7 @@
 mod build;
 mod draft;
 mod find;
+mod hidden;
 mod loss;
 mod many;
 mod plan;
@@ -75,6 +76,7 @@ impl Control {
             plan.problems.extend(unknown);
         }
         plan.consequences.extend(self.unconsumed(&queue));
+        self.hide_secrets(&mut plan);
         Ok(plan)
     }
 

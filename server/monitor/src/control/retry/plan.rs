@@ -318,7 +318,7 @@ impl Material<'_> {
     }
 
     /// Returns the arguments as JSON, if they can be read.
-    fn arguments(&self) -> Option<(String, String)> {
+    pub(super) fn arguments(&self) -> Option<(String, String)> {
         match self {
             Self::Original(original) => arguments_of(&original.message).ok(),
             Self::Arguments { args, kwargs, .. } => Some((args.clone(), kwargs.clone())),

@@ -3,6 +3,7 @@
 //! `celery/utils/saferepr.py` writes text for the eyes: what it leaves out or
 //! escapes badly is refused here, and so is everything that JSON cannot carry.
 
+use crate::redact::MARK;
 use model::repr::{Parsed, Repr, parse};
 
 /// Why text cannot be used.
@@ -36,6 +37,9 @@ pub(super) fn read_kwargs(text: &str) -> Result<String, Doubt> {
 fn doubtless(text: &str) -> Result<Parsed<'_>, Doubt> {
     if text.contains("...") {
         return Err("its text was cut, or hides what is nested deeply");
+    }
+    if text.contains(MARK) {
+        return Err("its text holds a value that is redacted");
     }
     if text.contains('\\') {
         return Err("its text holds a backslash, which may stand for itself or for an escape");
@@ -134,6 +138,7 @@ mod tests {
             "(UUID('12345678-1234-5678-1234-567812345678'),)",
             "(<User: 5>,)",
             "(<hidden>,)",
+            "({'token': '[redacted]'},)",
             "(1, 2",
             "(1)",
             "{'a': 1}",

@@ -14,10 +14,7 @@ fn url(store: &StoreConfig) -> PostgresUrl {
 }
 
 fn batch(tasks: Vec<TaskRecord>) -> Batch {
-    Batch {
-        tasks,
-        ..Batch::default()
-    }
+    Batch { tasks }
 }
 
 #[test]

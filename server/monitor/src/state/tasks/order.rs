@@ -226,6 +226,11 @@ impl Best {
                 if offset >= all.len() {
                     return Vec::new();
                 }
+                if offset == 0 {
+                    // All of a long list, which need not stand in memory twice.
+                    all.sort_unstable();
+                    return all;
+                }
                 let (_, first, rest) = all.select_nth_unstable(offset);
                 let mut window = vec![*first];
                 window.extend_from_slice(rest);

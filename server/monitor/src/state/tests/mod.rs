@@ -1,7 +1,6 @@
 //! What the state makes of real traffic and of any order of events.
 
 mod golden;
-mod history;
 mod laws;
 mod losses;
 mod repair;
@@ -10,8 +9,10 @@ mod searches;
 mod steps;
 
 use super::{Limits, State, Step, Waiting, metrics::Metrics};
+use crate::redact::Redactor;
 use model::{Overview, SearchExpression, TaskDetail, TaskId, TaskQuery, Timestamp};
 use protocol::Scratch;
+use std::sync::Arc;
 
 /// A state with room for `max_tasks`.
 fn state(max_tasks: usize) -> State {
@@ -23,6 +24,7 @@ fn state(max_tasks: usize) -> State {
         orphan_grace_seconds: 10.0,
         broker_url: "redis://localhost:6379/0".to_owned(),
         version: "0".to_owned(),
+        redactor: Arc::new(Redactor::with_default_keys()),
     };
     State::new(limits, Timestamp(0))
 }
@@ -53,7 +55,7 @@ fn task(state: &State, id: &str) -> TaskDetail {
 fn metrics(state: &State, now: Timestamp) -> Metrics {
     let mut waiting = Waiting::new();
     while state.count_waiting(&mut waiting) {}
-    state.gather(waiting, now).into_metrics(0, 0)
+    state.gather(waiting, now).into_metrics(0)
 }
 
 /// The first screen.
