@@ -14,7 +14,7 @@ announce() {
     printf "\n    The dashboard is at  http://localhost:%s\n    Ctrl-C ends the demo.\n\n" "$PORT"
 }
 announce &
-exec "$DASHBOARD" --broker "$CELERY_BROKER_URL" --result-backend "$CELERY_RESULT_BACKEND" --port "$PORT"
+exec "$DASHBOARD" --broker "$CELERY_BROKER_URL" --result-backend "$CELERY_RESULT_BACKEND" --port "$PORT" --store "${STORE:-sqlite://$ROOT/.demo/history.db}"
 '
 
 # exec: signals sent to this script reach the supervisor, which ends all it started.

@@ -8,7 +8,7 @@ import { Program, until } from "./program.ts";
 
 export const BINARY = process.env.CELERIAC_BIN ?? fileURLToPath(new URL("../../target/release/celeriac", import.meta.url));
 
-export type DashboardOptions = { brokerUrl: string; resultBackend?: string; binary?: string; cwd?: string; args?: readonly string[] };
+export type DashboardOptions = { brokerUrl: string; resultBackend?: string; binary?: string; cwd?: string; args?: readonly string[]; store?: string };
 
 type Worker = { name: string; status: string; slots: number | null };
 
@@ -98,7 +98,9 @@ function launch(options: DashboardOptions, cwd: string, port: number): Program {
   if (options.resultBackend) args.push("--result-backend", options.resultBackend);
   // Nobody's own settings may leak in.
   const own = Object.entries(process.env).filter(([name]) => !/^(CELERY|CELERIAC|FLOWER|LEPTOS)_/.test(name));
-  return new Program("dashboard", options.binary ?? BINARY, args, { cwd, env: Object.fromEntries(own) });
+  // Only a test of history has one, and never the user's own.
+  const env = { ...Object.fromEntries(own), CELERIAC_STORE: options.store ?? "none" };
+  return new Program("dashboard", options.binary ?? BINARY, args, { cwd, env });
 }
 
 async function listening(program: Program): Promise<string> {

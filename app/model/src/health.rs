@@ -40,6 +40,37 @@ pub enum GapCause {
     Overload,
     /// A worker's heartbeats count more started tasks than its events told of.
     EventsMissed,
+    /// The dashboard itself was not running.
+    DashboardDown,
+}
+
+/// Whether what happens is kept beyond a restart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum HistoryState {
+    /// It is not, as somebody chose.
+    #[default]
+    Off,
+    /// It is.
+    Kept,
+    /// The store does not take what it is given; it is tried again.
+    Failing {
+        /// Since when.
+        since: Timestamp,
+        /// What the store said.
+        cause: String,
+    },
+}
+
+/// How the store of the past is doing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryHealth {
+    /// Whether it is kept.
+    pub state: HistoryState,
+    /// Tasks that were forgotten before the store had them as they were.
+    pub lost_total: u64,
+    /// Where a store lies that was damaged; a new one was begun.
+    pub set_aside: Option<String>,
 }
 
 /// A stretch of time in which events were missed.
@@ -124,4 +155,7 @@ pub struct Pulse {
     pub queued: Option<u64>,
     /// The dashboard's version.
     pub version: String,
+    /// How the store of the past is doing.
+    #[serde(default)]
+    pub history: HistoryHealth,
 }

@@ -41,7 +41,8 @@ pub use feed::{
     WorkersChange,
 };
 pub use health::{
-    BrokerState, Gap, GapCause, Pulse, UndecodableKind, UndecodableList, UndecodableSample,
+    BrokerState, Gap, GapCause, HistoryHealth, HistoryState, Pulse, UndecodableKind,
+    UndecodableList, UndecodableSample,
 };
 pub use id::{QueueName, TaskId, TaskName, WorkerName};
 pub use list::{Keyed, ListChange};

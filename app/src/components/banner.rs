@@ -1,4 +1,5 @@
-//! What every page must say first: the broker does not answer, events were missed.
+//! What every page must say first: the broker does not answer, events were
+//! missed, history is not saved.
 
 use crate::{
     components::{
@@ -11,7 +12,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
-use model::{BrokerState, Gap, GapCause, Pulse, Timestamp};
+use model::{BrokerState, Gap, GapCause, HistoryState, Pulse, Timestamp};
 
 /// Gaps older than this are history, not news.
 const GAP_NEWS_SECONDS: f64 = 3_600.0;
@@ -47,9 +48,28 @@ pub fn Banners() -> impl IntoView {
         let news = live.pulse.with(|pulse| Some(news(pulse.as_ref()?, seen)));
         news.filter(|news| !news.is_empty())
     });
+    let history = Memo::new(move |_| {
+        live.pulse.with(|pulse| {
+            let history = &pulse.as_ref()?.history;
+            match &history.state {
+                HistoryState::Failing { since, cause } => Some(Trouble {
+                    since: *since,
+                    cause: cause.trim_end_matches('.').to_owned(),
+                    lost: history.lost_total,
+                }),
+                HistoryState::Off | HistoryState::Kept => None,
+            }
+        })
+    });
+    let set_aside = Memo::new(move |_| {
+        live.pulse
+            .with(|pulse| pulse.as_ref()?.history.set_aside.clone())
+    });
     view! {
         <div class="banners">
             {move || down.get().map(|down| view! { <BrokerDown down /> })}
+            {move || history.get().map(|trouble| view! { <HistoryTrouble trouble /> })}
+            {move || set_aside.get().map(|path| view! { <SetAside path /> })}
             {move || news.get().map(|news| view! { <EventsMissed news /> })}
         </div>
     }
@@ -61,6 +81,76 @@ struct Down {
     since: Timestamp,
     cause: String,
     next_try: Timestamp,
+}
+
+/// A store that does not take what it is given.
+#[derive(Clone, Debug, PartialEq)]
+struct Trouble {
+    since: Timestamp,
+    cause: String,
+    lost: u64,
+}
+
+/// Returns what becomes of the tasks meanwhile.
+fn what_of_tasks(lost: u64) -> String {
+    match lost {
+        0 => "What is not saved waits in memory.".to_owned(),
+        lost => format!(
+            "What is not saved waits in memory; {} left it unsaved so far.",
+            format::count(lost, "task")
+        ),
+    }
+}
+
+#[component]
+fn HistoryTrouble(trouble: Trouble) -> impl IntoView {
+    let (live, prefs) = (Live::of_page(), Prefs::of_page());
+    let Trouble { since, cause, lost } = trouble;
+    let fact = move || {
+        let now = live.now.get();
+        format!(
+            "History has not been saved since {}.",
+            format::clock_seconds(since, now, prefs.offset_seconds(since))
+        )
+    };
+    view! {
+        <div class="banner is-bad" role="alert">
+            <Icon glyph=Glyph::Disconnected />
+            <p>
+                <strong>{fact}</strong>
+                " "
+                {cause}
+                ". "
+                {what_of_tasks(lost)}
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn SetAside(path: String) -> impl IntoView {
+    let is_closed = RwSignal::new(false);
+    view! {
+        <div class="banner is-warning" role="status" hidden=move || is_closed.get()>
+            <Icon glyph=Glyph::Gap />
+            <p>
+                <strong>"The history was damaged."</strong>
+                " It is kept as "
+                <code>{path}</code>
+                "; a new one was begun."
+            </p>
+            <button
+                class="button is-ghost is-icon with-script"
+                type="button"
+                aria-label="Close"
+                on:click=move |_| is_closed.set(true)
+            >
+                <Icon glyph=Glyph::Close />
+            </button>
+        </div>
+    }
+    .into_any()
 }
 
 /// Returns the gaps worth telling, newest first. While the broker is down its

@@ -26,6 +26,7 @@ pub fn cause(gap: &Gap) -> String {
     match gap.cause {
         GapCause::BrokerDown => "The broker was unreachable.".to_owned(),
         GapCause::ConnectionLost => "The connection to the broker was cut.".to_owned(),
+        GapCause::DashboardDown => "The dashboard was not running.".to_owned(),
         GapCause::Overload => "Events came faster than the dashboard could take them.".to_owned(),
         GapCause::EventsMissed => match &gap.worker {
             Some(worker) => {
@@ -150,7 +151,7 @@ pub fn LossSum(
     let live = Live::of_page();
     let losses = Memo::new(move |_| {
         live.pulse
-            .with(|pulse| pulse.as_ref().map(losses).unwrap_or_default())
+            .with(|pulse| pulse.as_ref().map(all_losses).unwrap_or_default())
     });
     move || {
         let losses = losses.get();
@@ -167,11 +168,22 @@ pub fn LossSum(
             view! {
                 <p class=format!("loss-sum {class}")>
                     <Icon glyph=Glyph::Gap />
-                    <span>"Since the start: " {links.collect_view()} "."</span>
+                    <span>"So far: " {links.collect_view()} "."</span>
                 </p>
             }
         })
     }
+}
+
+/// Returns the losses of events, and the tasks that history lacks.
+fn all_losses(pulse: &Pulse) -> Vec<(String, &'static str)> {
+    let mut all = losses(pulse);
+    let lost = pulse.history.lost_total;
+    if lost > 0 {
+        let words = format!("{} not saved", count(lost, "task"));
+        all.push((words, links::GAPS));
+    }
+    all
 }
 
 /// Returns in words what was missed since the start; nothing if nothing was.
@@ -240,6 +252,7 @@ pub(crate) mod tests {
             workers_total: 0,
             queued: None,
             version: String::new(),
+            history: model::HistoryHealth::default(),
         }
     }
 

@@ -112,7 +112,9 @@ class Dashboard(Process):
     def __init__(self, binary: Path, redis: Redis, directory: Path, max_tasks: int, *more: str) -> None:
         if not binary.is_file():
             raise LoadError(f"there is no binary {binary}; build it with `make build` or name another with --binary")
-        command = [str(binary), "--broker", redis.url, "--port", "0", "--max-tasks", str(max_tasks), *more]
+        # The user's own history is none of the measurement's.
+        store = [] if any(option.startswith("--store") for option in more) else ["--store", "none"]
+        command = [str(binary), "--broker", redis.url, "--port", "0", "--max-tasks", str(max_tasks), *store, *more]
         super().__init__(Spec("dashboard", command, directory, self.is_listening))
 
     def is_listening(self, log: str) -> bool:

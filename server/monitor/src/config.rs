@@ -1,5 +1,6 @@
 //! What the engine is told at start.
 
+use crate::history::StoreConfig;
 use crate::redact::Redactor;
 use protocol::{Keyspace, RedisUrl};
 use std::{sync::Arc, time::Duration};
@@ -40,6 +41,8 @@ pub struct MonitorConfig {
     pub redbeat_prefix: String,
     /// Whether announcements of results are listened to.
     pub result_stream: bool,
+    /// Where the past is kept; nowhere if absent.
+    pub store: Option<StoreConfig>,
     /// Whether viewers see no arguments, results and texts of exceptions.
     pub hide_args: bool,
     /// The dashboard's version, for the screens.
@@ -72,6 +75,7 @@ impl MonitorConfig {
             visibility_timeout: None,
             redbeat_prefix: "redbeat:".to_owned(),
             result_stream: false,
+            store: None,
             hide_args: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             redactor: Arc::new(Redactor::with_default_keys()),

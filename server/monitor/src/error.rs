@@ -1,5 +1,6 @@
 //! What can go wrong between the engine and the broker.
 
+use crate::history::HistoryError;
 use model::{ErrorKind, WireError};
 
 /// The engine could not be started.
@@ -14,6 +15,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// The store of the past cannot be used.
+    #[error("cannot keep history")]
+    History(#[from] HistoryError),
 }
 
 /// Talking to Redis failed.

@@ -44,6 +44,7 @@ use broker::{
 use cell::{Haste, StateReader};
 use control::Control;
 use feed::{Views, Watched};
+use history::{HistoryError, Store, WriterHandle};
 use inspector::Inspector;
 use intake::Intake;
 use model::{
@@ -92,6 +93,35 @@ struct Inner {
     tracker: TaskTracker,
     stop_reader: Arc<AtomicBool>,
     aggregator: Mutex<Option<JoinHandle<()>>>,
+    history: Option<History>,
+}
+
+/// The store of the past and the thread that writes to it.
+#[derive(Debug)]
+struct History {
+    store: Arc<Store>,
+    handle: WriterHandle,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl History {
+    fn start(store: Arc<Store>, reader: StateReader, intake: Intake) -> Result<Self, StartError> {
+        let handle = WriterHandle::default();
+        let writer = history::Writer::new(Arc::clone(&store), reader, intake, handle.clone());
+        let writer = spawn_thread("celeriac-history", move || writer.run())?;
+        Ok(Self {
+            store,
+            handle,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Writes what is left and ends the thread.
+    async fn shutdown(&self) {
+        self.handle.stop();
+        let writer = self.writer.lock().take();
+        join(writer, "history writer").await;
+    }
 }
 
 impl Monitor {
@@ -115,7 +145,10 @@ impl Monitor {
             version: config.version.clone(),
             redactor: Arc::clone(&config.redactor),
         };
-        let (writer, reader) = cell::split(State::new(limits, clock::now()));
+        let mut state = State::new(limits, clock::now());
+        let store = open_store(&config, &mut state)?;
+        let last_command = state.last_command();
+        let (writer, reader) = cell::split(state);
         let intake = Intake::new(config.buffer_bytes);
         let (errands, errands_due) = mpsc::unbounded_channel();
         let aggregator = spawn_thread("celeriac-aggregator", {
@@ -162,7 +195,7 @@ impl Monitor {
             seen: seen.clone(),
         };
         tracker.spawn(sampler.run(cancel.clone()));
-        let control = Control::new(control::Parts {
+        let parts = control::Parts {
             outbox: control::Outbox::new(Sender::new(target.clone()), seen),
             bulks: control::Bulks::new(cancel.clone(), tracker.clone()),
             pidbox: pidbox.clone(),
@@ -174,7 +207,8 @@ impl Monitor {
             inspector: inspector.clone(),
             timeout: config.inspect_timeout,
             redactor: Arc::clone(&config.redactor),
-        });
+        };
+        let control = Control::new(parts, last_command);
         let repairer = Repairer {
             pidbox,
             results: results.clone(),
@@ -217,6 +251,9 @@ impl Monitor {
         };
         tracker.spawn(poller.run(cancel.clone()));
         tracker.close();
+        let history = store
+            .map(|store| History::start(store, reader.clone(), intake.clone()))
+            .transpose()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 reader,
@@ -232,6 +269,7 @@ impl Monitor {
                 tracker,
                 stop_reader,
                 aggregator: Mutex::new(Some(aggregator)),
+                history,
             }),
             sight: Sight::Everything,
         })
@@ -253,12 +291,16 @@ impl Monitor {
         self.inner.intake.close();
         self.inner.tracker.wait().await;
         let aggregator = self.inner.aggregator.lock().take();
-        if let Some(aggregator) = aggregator {
-            let joined = tokio::task::spawn_blocking(move || aggregator.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the aggregator did not end well");
-            }
+        join(aggregator, "aggregator").await;
+        // What the aggregator did last is saved, too.
+        if let Some(history) = &self.inner.history {
+            history.shutdown().await;
         }
+    }
+
+    /// Returns the store of the past, if there is one; call it on a thread that may block.
+    pub fn history(&self) -> Option<&Arc<Store>> {
+        Some(&self.inner.history.as_ref()?.store)
     }
 
     /// Watches a topic. A query that cannot be understood is refused here.
@@ -442,7 +484,9 @@ impl Monitor {
     /// Returns everything `/metrics` shows.
     pub fn metrics(&self) -> Metrics {
         let gathered = self.inner.reader.gather(clock::now());
-        gathered.into_metrics(self.inner.announcements.dropped())
+        let history = self.inner.history.as_ref();
+        let saved = history.map_or(0, |history| history.handle.saved());
+        gathered.into_metrics(self.inner.announcements.dropped(), saved)
     }
 
     /// Reads a query's search as far as whoever asks may search.
@@ -472,6 +516,28 @@ fn parse_search(query: &TaskQuery) -> Result<SearchExpression, WireError> {
     SearchExpression::parse(&query.search)
         .map(|search| search.resolve(clock::now()))
         .map_err(|error| WireError::new(ErrorKind::Invalid, QueryError::from(error).to_string()))
+}
+
+/// Opens the store and takes over from it what an earlier run knew.
+fn open_store(
+    config: &MonitorConfig,
+    state: &mut State,
+) -> Result<Option<Arc<Store>>, HistoryError> {
+    let Some(store) = &config.store else {
+        return Ok(None);
+    };
+    let store = Store::open(store)?;
+    state.restore(history::load(&store, config.max_tasks)?, store.set_aside());
+    Ok(Some(Arc::new(store)))
+}
+
+/// Waits for a thread that was told to end.
+async fn join(thread: Option<JoinHandle<()>>, name: &'static str) {
+    let Some(thread) = thread else { return };
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    if !matches!(joined, Ok(Ok(()))) {
+        tracing::error!(thread = name, "a thread did not end well");
+    }
 }
 
 fn spawn_thread(

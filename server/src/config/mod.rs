@@ -3,11 +3,13 @@
 
 mod options;
 mod site;
+mod store;
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use leptos::config::LeptosOptions;
 use monitor::{
     MonitorConfig,
+    history::StoreUrlError,
     redact::{DEFAULT_KEYS, RedactError, Redactor},
 };
 pub use options::LogFormat;
@@ -20,6 +22,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use store::Choice;
 use tracing_subscriber::EnvFilter;
 
 /// Everything the process needs to know.
@@ -69,6 +72,9 @@ pub enum ConfigError {
         /// What the resolver said.
         source: io::Error,
     },
+    /// A store that cannot be used.
+    #[error("cannot use --store (CELERIAC_STORE): {0}")]
+    Store(#[from] StoreUrlError),
     /// Settings of pages that do not fit this binary.
     #[error("{0}")]
     Leptos(String),
@@ -136,6 +142,7 @@ impl Config {
             leptos.site_addr = *first;
         }
 
+        let store = store::choose(options.store.as_deref())?;
         let keys = options
             .redact_keys
             .unwrap_or_else(|| DEFAULT_KEYS.map(str::to_owned).into());
@@ -164,8 +171,14 @@ impl Config {
             result_prefix: options.result_key_prefix.unwrap_or_default(),
             ..defaults.keyspace
         };
+        let store = match store {
+            Choice::None => None,
+            Choice::This(store) => Some(store),
+            Choice::Default => store::default(&defaults.broker, &keyspace, &mut warnings),
+        };
         Ok(Self {
             monitor: MonitorConfig {
+                store,
                 orphan_grace: options.orphan_grace,
                 visibility_timeout: options.visibility_timeout,
                 redbeat_prefix: options.redbeat_prefix,
@@ -230,6 +243,7 @@ fn mask_login(line: &str) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use monitor::history::StoreConfig;
 
     fn load(args: &[&str]) -> Result<Config, ConfigError> {
         let args = ["celeriac"].iter().chain(args).map(OsString::from);
@@ -245,7 +259,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_engine_and_of_leptos_toml() {
-        let config = load(&[]).expect("defaults");
+        let mut config = load(&[]).expect("defaults");
+        let Some(StoreConfig::Sqlite(file)) = config.monitor.store.take() else {
+            panic!("history is on");
+        };
+        assert!(file.ends_with("celeriac/localhost-6379-0.db"), "{file:?}");
         let url = RedisUrl::parse("redis://localhost:6379/0").expect("a URL");
         assert_eq!(
             format!("{:?}", config.monitor),

@@ -148,6 +148,10 @@ pub(super) struct Options {
           default_value = "67108864", value_parser = parse_at_least::<0>)]
     pub(super) seen_bytes: usize,
 
+    /// Where history is kept: sqlite:///path/to/a/file, or none [default: a file per broker in the user's data directory]
+    #[arg(long, value_name = "URL", env = "CELERIAC_STORE")]
+    pub(super) store: Option<String>,
+
     /// Celery's broker_transport_options.global_keyprefix
     #[arg(long, value_name = "TEXT", env = "CELERIAC_KEY_PREFIX")]
     pub(super) key_prefix: Option<String>,

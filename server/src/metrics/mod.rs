@@ -10,7 +10,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use model::{BrokerState, WorkerStatus, WorkerSummary};
+use model::{BrokerState, HistoryState, WorkerStatus, WorkerSummary};
 use monitor::{LOCK_WAIT_BOUNDS, Metrics, RUNTIME_BOUNDS};
 use std::collections::BTreeMap;
 use text::{Kind, Text};
@@ -123,6 +123,16 @@ fn ours(text: &mut Text, metrics: &Metrics) {
             "Tasks forgotten to make room for newer ones",
             metrics.tasks_evicted_total,
         ),
+        (
+            "celeriac_history_saved_total",
+            "Times a task was written to the history",
+            metrics.history_saved_total,
+        ),
+        (
+            "celeriac_history_lost_total",
+            "Tasks forgotten before the history had them as they were",
+            pulse.history.lost_total,
+        ),
     ];
     for (name, help, value) in counters {
         text.family(name, Kind::Counter, help);
@@ -134,6 +144,7 @@ fn ours(text: &mut Text, metrics: &Metrics) {
     for cause in [
         "broker_down",
         "connection_lost",
+        "dashboard_down",
         "events_missed",
         "overload",
     ] {
@@ -148,6 +159,19 @@ fn ours(text: &mut Text, metrics: &Metrics) {
     }
     text.family("celeriac_broker_up", Kind::Gauge, "Whether events arrive");
     text.sample("celeriac_broker_up", &[], is_up);
+    if pulse.history.state != HistoryState::Off {
+        let name = "celeriac_history_up";
+        text.family(name, Kind::Gauge, "Whether the history takes what happens");
+        let is_kept = pulse.history.state == HistoryState::Kept;
+        text.sample(name, &[], u8::from(is_kept));
+        let name = "celeriac_history_unsaved_tasks";
+        text.family(
+            name,
+            Kind::Gauge,
+            "Tasks that changed since the history has them",
+        );
+        text.sample(name, &[], metrics.history_unsaved);
+    }
     text.family("celeriac_tasks", Kind::Gauge, "Tasks in memory");
     text.sample("celeriac_tasks", &[], metrics.tasks_stored);
 

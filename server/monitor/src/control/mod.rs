@@ -59,10 +59,11 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(parts: Parts) -> Self {
+    /// `given` commands were given in earlier runs.
+    pub(crate) fn new(parts: Parts, given: u64) -> Self {
         Self {
             parts: Arc::new(parts),
-            given: Arc::default(),
+            given: Arc::new(AtomicU64::new(given)),
         }
     }
 

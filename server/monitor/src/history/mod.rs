@@ -4,36 +4,53 @@
 //! from asynchronous code does so on a blocking thread. `record` holds what is
 //! common to them. Only the history writer's thread writes.
 
+mod counters;
 mod error;
+mod load;
+mod location;
 mod merge;
 mod postgres;
 mod record;
 mod row;
 mod sqlite;
+mod text;
+mod writer;
 
+pub(crate) use counters::total;
+pub use counters::{CounterValues, Loaded};
 pub use error::HistoryError;
+pub(crate) use load::load;
+pub use location::{StoreConfig, StoreUrlError, file_name};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use record::{Cursor, HistoryQuery, TaskRecord};
 pub(crate) use record::{Past, id_bytes};
 pub use sqlite::SqliteStore;
+pub(crate) use writer::{Writer, WriterHandle};
 
-use model::TaskId;
+use model::{AuditEntry, Gap, TaskId};
 use std::path::PathBuf;
-
-/// Which store to use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreConfig {
-    /// A file of SQLite, which is made if it is not there.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database, which several dashboards may share.
-    Postgres(PostgresUrl),
-}
 
 /// What is written at once.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Tasks, each at most once.
     pub tasks: Vec<TaskRecord>,
+    /// Counters that changed, with their present values.
+    pub counters: CounterValues,
+    /// All gaps that are kept in memory, if any of them changed; older ones stay as they are.
+    pub gaps: Option<Vec<Gap>>,
+    /// Audit entries that are new or changed.
+    pub audit: Vec<AuditEntry>,
+}
+
+impl Batch {
+    /// Tells whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+            && self.counters.is_empty()
+            && self.gaps.is_none()
+            && self.audit.is_empty()
+    }
 }
 
 /// The store of the past.
@@ -78,6 +95,59 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.tasks(query),
             Self::Postgres(store) => store.tasks(query),
+        }
+    }
+
+    /// Returns the newest tasks that have not ended, newest first, at most `limit`.
+    pub fn unfinished(&self, limit: usize) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.unfinished(limit),
+            Self::Postgres(store) => store.unfinished(limit),
+        }
+    }
+
+    /// Returns every counter.
+    pub fn counters(&self) -> Result<CounterValues, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.counters(),
+            Self::Postgres(store) => store.counters(),
+        }
+    }
+
+    /// Returns the newest gaps, oldest first, at most `limit`.
+    pub fn gaps(&self, limit: usize) -> Result<Vec<Gap>, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.gaps(limit),
+            Self::Postgres(store) => store.gaps(limit),
+        }
+    }
+
+    /// Returns the newest audit entries, oldest first, at most `limit`.
+    pub fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.audit(limit),
+            Self::Postgres(store) => store.audit(limit),
+        }
+    }
+
+    /// Returns where a damaged store was set aside when this one was opened.
+    pub fn set_aside(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(store) => store.set_aside(),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Sets a store aside that an operation found to be damaged, and begins a
+    /// new one; returns the name it is kept under, or nothing if this kind of
+    /// store is mended elsewhere.
+    pub(crate) fn set_damaged_aside(
+        &self,
+        found: &HistoryError,
+    ) -> Result<Option<PathBuf>, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.set_damaged_aside(found).map(Some),
+            Self::Postgres(_) => Ok(None),
         }
     }
 }

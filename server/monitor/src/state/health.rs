@@ -1,9 +1,10 @@
 //! How the dashboard itself is doing: connection, rate, and what was missed.
 
 use super::{ledger::Loss, throughput::SecondCounts};
+use crate::history::total;
 use model::{
-    BrokerState, Gap, GapCause, Timestamp, UndecodableKind, UndecodableList, UndecodableSample,
-    WorkerName,
+    BrokerState, Gap, GapCause, HistoryHealth, Timestamp, UndecodableKind, UndecodableList,
+    UndecodableSample, WorkerName,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,6 +42,8 @@ pub(crate) struct Health {
     gaps: VecDeque<Gap>,
     was_up: bool,
     last_drop: Option<Timestamp>,
+    /// The store of the past; what was lost to it is counted with the tasks.
+    pub(crate) history: HistoryHealth,
 }
 
 impl Health {
@@ -58,6 +61,7 @@ impl Health {
             gaps: VecDeque::new(),
             was_up: false,
             last_drop: None,
+            history: HistoryHealth::default(),
         }
     }
 
@@ -283,22 +287,87 @@ impl Health {
         self.gaps.iter().skip(skip).cloned().collect()
     }
 
+    /// Returns the gaps that are kept, oldest first.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter()
+    }
+
+    /// Returns what is counted, by the names that the store has for it.
+    pub(crate) fn totals(&self) -> BTreeMap<String, i64> {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut totals: BTreeMap<String, i64> = [
+            (total::EVENTS, count(self.events_total)),
+            (total::DROPPED, count(self.dropped_total)),
+            (total::UNDECODABLE, count(self.undecodable_total)),
+            (total::MISSED, self.missed_total),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let gaps = self.gaps_total.iter();
+        totals.extend(gaps.map(|(cause, n)| (format!("{}{cause}", total::GAPS), count(*n))));
+        totals
+    }
+
+    /// Goes on with what an earlier run counted; the time since it ended is a gap.
+    pub(crate) fn restore(&mut self, totals: &BTreeMap<String, i64>, gaps: Vec<Gap>) {
+        let value = |name: &str| totals.get(name).and_then(|n| u64::try_from(*n).ok());
+        self.events_total = value(total::EVENTS).unwrap_or(0);
+        self.dropped_total = value(total::DROPPED).unwrap_or(0);
+        self.undecodable_total = value(total::UNDECODABLE).unwrap_or(0);
+        self.missed_total = totals.get(total::MISSED).copied().unwrap_or(0);
+        for cause in CAUSES {
+            if let Some(count) = value(&format!("{}{}", total::GAPS, name_of(cause))) {
+                self.gaps_total.insert(name_of(cause), count);
+            }
+        }
+        self.gaps = gaps.into();
+        let Some(alive) = totals.get(total::ALIVE).copied().map(Timestamp) else {
+            return;
+        };
+        // What lasted when the run ended goes on as the dashboard's own absence.
+        if let Some(gap) = self.open_gap() {
+            gap.end = Some(alive.max(gap.start));
+        }
+        self.was_up = true;
+        self.push(Gap {
+            start: alive,
+            end: None,
+            cause: GapCause::DashboardDown,
+            worker: None,
+            missed: None,
+            recovered: 0,
+        });
+    }
+
     fn open_gap(&mut self) -> Option<&mut Gap> {
         self.gaps.iter_mut().rev().find(|gap| gap.end.is_none())
     }
 
     fn push(&mut self, gap: Gap) {
-        let cause = match gap.cause {
-            GapCause::BrokerDown => "broker_down",
-            GapCause::ConnectionLost => "connection_lost",
-            GapCause::Overload => "overload",
-            GapCause::EventsMissed => "events_missed",
-        };
-        *self.gaps_total.entry(cause).or_default() += 1;
+        *self.gaps_total.entry(name_of(gap.cause)).or_default() += 1;
         if self.gaps.len() >= MAX_GAPS {
             self.gaps.pop_front();
         }
         self.gaps.push_back(gap);
+    }
+}
+
+const CAUSES: [GapCause; 5] = [
+    GapCause::BrokerDown,
+    GapCause::ConnectionLost,
+    GapCause::Overload,
+    GapCause::EventsMissed,
+    GapCause::DashboardDown,
+];
+
+/// Returns a cause as `/metrics` and the store name it.
+fn name_of(cause: GapCause) -> &'static str {
+    match cause {
+        GapCause::BrokerDown => "broker_down",
+        GapCause::ConnectionLost => "connection_lost",
+        GapCause::Overload => "overload",
+        GapCause::EventsMissed => "events_missed",
+        GapCause::DashboardDown => "dashboard_down",
     }
 }
 

@@ -1,6 +1,10 @@
 //! Counters behind `/metrics`, under the names that Flower gave them.
 
-use super::{Names, intern::Texts, tasks::Ended};
+use super::{
+    Names,
+    intern::{Interner, Texts},
+    tasks::Ended,
+};
 use hashbrown::HashMap;
 use model::{QueueList, WorkerSummary};
 use std::collections::BTreeMap;
@@ -96,6 +100,10 @@ pub struct Metrics {
     pub lock_waits: LockWaits,
     /// Bytes of the texts of tasks in memory.
     pub text_bytes: u64,
+    /// How many times a task was written to the store of the past since the start.
+    pub history_saved_total: u64,
+    /// Tasks in memory that changed since the store has them.
+    pub history_unsaved: u64,
 }
 
 /// The texts of numbers, without the state.
@@ -133,11 +141,16 @@ pub(crate) struct Gathered {
     pub(crate) running_tasks_evicted_total: u64,
     pub(crate) lock_waits: LockWaits,
     pub(crate) text_bytes: u64,
+    pub(crate) history_unsaved: u64,
 }
 
 impl Gathered {
     /// Names and sorts.
-    pub(crate) fn into_metrics(self, announcements_dropped_total: u64) -> Metrics {
+    pub(crate) fn into_metrics(
+        self,
+        announcements_dropped_total: u64,
+        history_saved_total: u64,
+    ) -> Metrics {
         let labels = &self.labels;
         let mut prefetched: Vec<(String, String, u64)> = self
             .waiting
@@ -168,6 +181,8 @@ impl Gathered {
             running_tasks_evicted_total: self.running_tasks_evicted_total,
             lock_waits: self.lock_waits,
             text_bytes: self.text_bytes,
+            history_saved_total,
+            history_unsaved: self.history_unsaved,
         }
     }
 }
@@ -218,16 +233,59 @@ impl Counters {
         *sum += runtime;
     }
 
+    /// Returns the counters whose values are others than they were.
+    pub(crate) fn changes_since(
+        &self,
+        earlier: &Self,
+        labels: &Labels,
+    ) -> (Vec<EventCount>, Vec<RuntimeHistogram>) {
+        let events = self.events.iter();
+        let events = events.filter(|(series, count)| earlier.events.get(*series) != Some(count));
+        let runtimes = self.runtimes.iter();
+        let runtimes =
+            runtimes.filter(|(series, figures)| earlier.runtimes.get(*series) != Some(figures));
+        (
+            events.map(|event| event_count(event, labels)).collect(),
+            runtimes
+                .map(|runtime| runtime_histogram(runtime, labels))
+                .collect(),
+        )
+    }
+
+    /// Goes on with the counters of an earlier run.
+    pub(crate) fn restore(
+        &mut self,
+        events: &[EventCount],
+        runtimes: &[RuntimeHistogram],
+        names: &mut Names,
+    ) {
+        let number = |interner: &mut Interner, text: &str| match text {
+            "" => Interner::NONE,
+            text => interner.intern(text),
+        };
+        for event in events.iter().take(MAX_SERIES) {
+            let series = (
+                number(&mut names.workers, &event.worker),
+                number(&mut names.events, &event.kind),
+                number(&mut names.tasks, &event.task),
+            );
+            self.events.insert(series, event.count);
+        }
+        for runtime in runtimes.iter().take(MAX_SERIES) {
+            let series = (
+                number(&mut names.workers, &runtime.worker),
+                number(&mut names.tasks, &runtime.task),
+            );
+            self.runtimes
+                .insert(series, (runtime.buckets, runtime.sum_seconds));
+        }
+    }
+
     pub(crate) fn events(&self, labels: &Labels) -> Vec<EventCount> {
         let mut rows: Vec<EventCount> = self
             .events
             .iter()
-            .map(|((worker, kind, task), count)| EventCount {
-                worker: labels.workers.text(*worker),
-                kind: labels.events.text(*kind),
-                task: labels.tasks.text(*task),
-                count: *count,
-            })
+            .map(|event| event_count(event, labels))
             .collect();
         rows.sort_by(|a, b| (&a.worker, &a.kind, &a.task).cmp(&(&b.worker, &b.kind, &b.task)));
         rows
@@ -237,14 +295,7 @@ impl Counters {
         let mut rows: Vec<RuntimeHistogram> = self
             .runtimes
             .iter()
-            .map(
-                |((worker, task), (buckets, sum_seconds))| RuntimeHistogram {
-                    worker: labels.workers.text(*worker),
-                    task: labels.tasks.text(*task),
-                    buckets: *buckets,
-                    sum_seconds: *sum_seconds,
-                },
-            )
+            .map(|runtime| runtime_histogram(runtime, labels))
             .collect();
         rows.sort_by(|a, b| (&a.worker, &a.task).cmp(&(&b.worker, &b.task)));
         rows
@@ -264,6 +315,30 @@ impl Counters {
             .collect();
         rows.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
         rows
+    }
+}
+
+fn event_count(
+    ((worker, kind, task), count): (&(u32, u32, u32), &u64),
+    labels: &Labels,
+) -> EventCount {
+    EventCount {
+        worker: labels.workers.text(*worker),
+        kind: labels.events.text(*kind),
+        task: labels.tasks.text(*task),
+        count: *count,
+    }
+}
+
+fn runtime_histogram(
+    ((worker, task), (buckets, sum_seconds)): (&(u32, u32), &([u64; 15], f64)),
+    labels: &Labels,
+) -> RuntimeHistogram {
+    RuntimeHistogram {
+        worker: labels.workers.text(*worker),
+        task: labels.tasks.text(*task),
+        buckets: *buckets,
+        sum_seconds: *sum_seconds,
     }
 }
 

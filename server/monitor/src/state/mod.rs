@@ -5,6 +5,7 @@ mod audit;
 pub(crate) mod due;
 mod health;
 mod histogram;
+pub(crate) mod history;
 mod intern;
 mod ledger;
 pub(crate) mod metrics;
@@ -25,6 +26,7 @@ use crate::{intake::Message, redact::Redactor};
 use audit::Audit;
 use hashbrown::HashMap;
 use health::Health;
+pub(crate) use history::{HistoryNews, Saved};
 use intern::Interner;
 use ledger::Loss;
 use metrics::{Counters, LockWaits};
@@ -186,6 +188,8 @@ pub(crate) enum Input {
     /// Tasks whose worker process is gone, and whether their messages are
     /// still in the broker, if that is known.
     Orphaned(Vec<(TaskId, Option<bool>)>),
+    /// The store of the past tells how it is doing.
+    OfHistory(HistoryNews),
 }
 
 /// The state.
@@ -495,6 +499,7 @@ impl State {
             Input::Sent(tasks) => self.note_sent(tasks, now),
             Input::Vanished { ids, asked, reason } => self.vanish(&ids, asked, reason),
             Input::Orphaned(orphans) => self.orphan(&orphans),
+            Input::OfHistory(news) => self.hear_of_history(news, now),
         }
     }
 

@@ -10,8 +10,8 @@ use super::{
     tasks::{self, Census, Samples, Step, Sweep, Waiting},
 };
 use model::{
-    AuditLog, Inspection, Pulse, QueueList, QueueName, SearchExpression, TaskDetail, TaskId,
-    TaskName, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
+    AuditLog, HistoryHealth, Inspection, Pulse, QueueList, QueueName, SearchExpression, TaskDetail,
+    TaskId, TaskName, TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList,
     WorkerDetail, WorkerList, WorkerName,
 };
 
@@ -35,6 +35,14 @@ impl State {
             workers_total,
             queued: self.queues.ready(),
             version: self.limits.version.clone(),
+            history: self.history(),
+        }
+    }
+
+    fn history(&self) -> HistoryHealth {
+        HistoryHealth {
+            lost_total: self.tasks.lost_to_history(),
+            ..self.health.history.clone()
         }
     }
 
@@ -275,6 +283,7 @@ impl State {
             running_tasks_evicted_total: evicted_running,
             lock_waits: self.lock_waits.clone(),
             text_bytes: self.tasks.text_bytes() as u64,
+            history_unsaved: self.tasks.unsaved(),
         }
     }
 

@@ -26,7 +26,8 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    fn link(&mut self, old: &TaskId, new: &TaskId) {
+    /// Notes that a task repeats another one.
+    pub(super) fn link(&mut self, old: &TaskId, new: &TaskId) {
         if self.old.insert(new.clone(), old.clone()).is_some() {
             return;
         }
@@ -42,6 +43,11 @@ impl Retries {
                 self.new.remove(&root);
             }
         }
+    }
+
+    /// Returns the task that this one repeats.
+    pub(super) fn original(&self, id: &TaskId) -> Option<TaskId> {
+        self.old.get(id).cloned()
     }
 
     /// Writes a task's links into its description.

@@ -15,6 +15,8 @@ pub(crate) fn celeriac(folder: &TempDir) -> Command {
     command
         .current_dir(folder.path())
         .env_clear()
+        // What a test does is nobody's history.
+        .env("CELERIAC_STORE", "none")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

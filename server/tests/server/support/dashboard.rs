@@ -61,6 +61,7 @@ impl Dashboard {
             &broker,
             "--poll-interval=0.1",
             "--inspect-timeout=500",
+            "--store=none",
         ];
         let args = args.iter().chain(options).map(OsString::from);
         let config = Config::load(args).expect("a configuration");

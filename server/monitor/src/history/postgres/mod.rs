@@ -4,6 +4,7 @@
 //! that a database which comes back is used again. The crate is synchronous:
 //! everything here runs apart from the runtime, see [`apart`].
 
+mod aside;
 mod id;
 mod lock;
 mod read;
@@ -15,8 +16,8 @@ mod write;
 
 pub use url::{PostgresUrl, PostgresUrlError};
 
-use super::{Batch, Cursor, HistoryError, HistoryQuery, TaskRecord};
-use model::TaskId;
+use super::{Batch, CounterValues, Cursor, HistoryError, HistoryQuery, TaskRecord};
+use model::{AuditEntry, Gap, TaskId};
 use parking_lot::Mutex;
 use postgres::{Client, error::SqlState};
 use std::borrow::Cow;
@@ -73,6 +74,33 @@ impl PostgresStore {
         query: &HistoryQuery,
     ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
         self.read(|reader| reader.tasks(query))
+    }
+
+    pub(super) fn unfinished(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        self.read(|reader| reader.unfinished(limit))
+    }
+
+    pub(super) fn counters(&self) -> Result<CounterValues, HistoryError> {
+        let dashboard = self.dashboard()?;
+        self.read(|reader| reader.counters(&dashboard))
+    }
+
+    pub(super) fn gaps(&self, limit: usize) -> Result<Vec<Gap>, HistoryError> {
+        let dashboard = self.dashboard()?;
+        self.read(|reader| reader.gaps(&dashboard, limit))
+    }
+
+    pub(super) fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, HistoryError> {
+        let dashboard = self.dashboard()?;
+        self.read(|reader| reader.audit(&dashboard, limit))
+    }
+
+    /// Returns what this dashboard is called among those that share the store.
+    fn dashboard(&self) -> Result<String, HistoryError> {
+        self.with_writer(|writer| Ok(writer.dashboard.clone()))
     }
 
     /// Uses the connection that writes, making it anew if it is broken.

@@ -56,6 +56,25 @@ impl Reader {
         self.of_states(&states, &filter, query.limit)
     }
 
+    /// Returns the newest tasks that have not ended, newest first.
+    pub(super) fn unfinished(
+        &mut self,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        let mut open: Vec<i64> = Vec::new();
+        for (place, state) in (0..).zip(TaskState::BUILT_IN) {
+            open.extend((!state.is_finished()).then_some(place));
+        }
+        let custom = "SELECT id FROM words WHERE kind = $1";
+        let custom = self
+            .client
+            .query(custom, &[&(Kind::State as i16)])
+            .map_err(failed("read the history"))?;
+        let custom = custom.iter().map(|row| i64::from(row.get::<_, i32>(0)));
+        open.extend(custom.map(|word| FIRST_CUSTOM + word));
+        self.of_states(&open, &Filter::default(), limit)
+    }
+
     /// Returns the newest tasks in any of some states, newest first. One state
     /// at a time, so that an index gives them in order.
     fn of_states(

@@ -14,7 +14,10 @@ fn url(store: &StoreConfig) -> PostgresUrl {
 }
 
 fn batch(tasks: Vec<TaskRecord>) -> Batch {
-    Batch { tasks }
+    Batch {
+        tasks,
+        ..Batch::default()
+    }
 }
 
 #[test]

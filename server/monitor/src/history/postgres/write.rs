@@ -1,7 +1,7 @@
 //! Writing: one transaction a batch, one statement for all its tasks.
 
 use super::{
-    Batch, HistoryError, PostgresUrl, TaskRecord, clean, failed, id, lock, words::Numbers,
+    Batch, HistoryError, PostgresUrl, TaskRecord, aside, clean, failed, id, lock, words::Numbers,
 };
 use crate::history::{
     merge::Merge,
@@ -143,6 +143,7 @@ impl Writer {
                 .execute(&self.store_tasks, &parameters)
                 .map_err(failed("store tasks"))?;
         }
+        aside::write(&mut transaction, &self.dashboard, batch)?;
         transaction
             .commit()
             .map_err(failed("commit what was written"))

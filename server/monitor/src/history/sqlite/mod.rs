@@ -3,14 +3,16 @@
 //! The file is in WAL mode, so that readers and the writer never wait for each
 //! other, and what was committed outlives the process however it ends.
 
+mod aside;
+mod damage;
 mod id;
 mod read;
 mod schema;
 mod words;
 mod write;
 
-use super::{Batch, Cursor, HistoryError, HistoryQuery, TaskRecord};
-use model::TaskId;
+use super::{Batch, CounterValues, Cursor, HistoryError, HistoryQuery, TaskRecord};
+use model::{AuditEntry, Gap, TaskId};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
@@ -31,7 +33,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Writer>,
-    readers: Mutex<Vec<Reader>>,
+    readers: Mutex<Readers>,
+    set_aside: Mutex<Option<PathBuf>>,
     /// Held as long as the store is open: one dashboard writes to a file.
     _lock: File,
 }
@@ -41,6 +44,14 @@ struct Writer {
     connection: Connection,
     numbers: Numbers,
     updates: write::Updates,
+}
+
+/// Connections that nobody uses now.
+#[derive(Debug, Default)]
+struct Readers {
+    spare: Vec<Reader>,
+    /// Counts the files: a connection to one that was set aside is of no use.
+    file: u64,
 }
 
 #[derive(Debug)]
@@ -53,8 +64,13 @@ impl SqliteStore {
     /// Opens a file for writing, making it if it is not there.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let lock = lock(path)?;
-        let mut connection = connect(path, OpenFlags::default())?;
-        prepare(&mut connection, path).map_err(|error| error.at(path))?;
+        let (connection, set_aside) = match begin(path) {
+            Err(HistoryError::Damaged { problem, .. }) => {
+                let kept = damage::set_aside(path, &problem)?;
+                (begin(path)?, Some(kept))
+            }
+            begun => (begun?, None),
+        };
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(Writer {
@@ -63,6 +79,7 @@ impl SqliteStore {
                 updates: write::Updates::default(),
             }),
             readers: Mutex::default(),
+            set_aside: Mutex::new(set_aside),
             _lock: lock,
         })
     }
@@ -88,12 +105,55 @@ impl SqliteStore {
         self.read(|reader| reader.tasks(query))
     }
 
+    pub(super) fn unfinished(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        self.read(|reader| reader.unfinished(limit))
+    }
+
+    pub(super) fn counters(&self) -> Result<CounterValues, HistoryError> {
+        self.read(|reader| reader.counters())
+    }
+
+    pub(super) fn gaps(&self, limit: usize) -> Result<Vec<Gap>, HistoryError> {
+        self.read(|reader| reader.gaps(limit))
+    }
+
+    pub(super) fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, HistoryError> {
+        self.read(|reader| reader.audit(limit))
+    }
+
+    pub(super) fn set_aside(&self) -> Option<PathBuf> {
+        self.set_aside.lock().clone()
+    }
+
+    /// Sets the file aside and begins a new one; returns the old one's new name.
+    pub(super) fn set_damaged_aside(&self, found: &HistoryError) -> Result<PathBuf, HistoryError> {
+        let mut writer = self.writer.lock();
+        {
+            let mut readers = self.readers.lock();
+            readers.spare.clear();
+            readers.file += 1;
+        }
+        // The damaged file is let go of before it is renamed.
+        writer.connection = Connection::open_in_memory().map_err(failed("open the history"))?;
+        writer.numbers.clear();
+        let kept = damage::set_aside(&self.path, &found.chain())?;
+        writer.connection = begin(&self.path)?;
+        *self.set_aside.lock() = Some(kept.clone());
+        Ok(kept)
+    }
+
     /// Reads by a connection that nobody else uses meanwhile.
     fn read<T>(
         &self,
         read: impl FnOnce(&mut Reader) -> Result<T, HistoryError>,
     ) -> Result<T, HistoryError> {
-        let spare = self.readers.lock().pop();
+        let (spare, file) = {
+            let mut readers = self.readers.lock();
+            (readers.spare.pop(), readers.file)
+        };
         let mut reader = match spare {
             Some(reader) => reader,
             None => Reader {
@@ -103,8 +163,8 @@ impl SqliteStore {
         };
         let result = read(&mut reader).map_err(|error| error.at(&self.path));
         let mut readers = self.readers.lock();
-        if result.is_ok() && readers.len() < MAX_READERS {
-            readers.push(reader);
+        if result.is_ok() && readers.file == file && readers.spare.len() < MAX_READERS {
+            readers.spare.push(reader);
         }
         result
     }
@@ -155,6 +215,13 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, HistoryError> {
     Ok(connection)
 }
 
+/// Opens the file for writing, with the schema as it is now.
+fn begin(path: &Path) -> Result<Connection, HistoryError> {
+    let mut connection = connect(path, OpenFlags::default())?;
+    prepare(&mut connection, path).map_err(|error| error.at(path))?;
+    Ok(connection)
+}
+
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
     let is_new = schema::version(connection)? == 0;
     if is_new {
@@ -175,7 +242,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), HistoryError>
     set("wal_autocheckpoint", &8192)?;
     set("journal_size_limit", &(64 << 20))?;
     set("cache_size", &-65_536)?;
-    schema::migrate(connection, path)
+    schema::migrate(connection, path)?;
+    damage::check(connection, path)
 }
 
 /// Names the operation that failed.

@@ -40,14 +40,44 @@ impl Reader {
         &mut self,
         query: &HistoryQuery,
     ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        match Filter::new(&self.connection, query)? {
+            Some(filter) => self.filtered(&filter, query.limit),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the newest tasks that have not ended, newest first.
+    pub(super) fn unfinished(
+        &mut self,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+        let mut open: Vec<i64> = Vec::new();
+        for (place, state) in (0..).zip(TaskState::BUILT_IN) {
+            open.extend((!state.is_finished()).then_some(place));
+        }
+        let custom = "SELECT id + 10 FROM words WHERE kind = 7";
+        open.extend(self.all(custom, |row| row.get::<_, i64>(0))?);
+        let mut tasks = Vec::new();
+        // One state at a time, so that the index gives them in order.
+        for state in open {
+            let mut filter = Filter::default();
+            filter.add("state =", state);
+            tasks.extend(self.filtered(&filter, limit)?);
+        }
+        tasks.sort_by_key(|(cursor, _)| std::cmp::Reverse(*cursor));
+        tasks.truncate(limit);
+        Ok(tasks)
+    }
+
+    fn filtered(
+        &mut self,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
         let (connection, texts) = (&self.connection, &mut self.texts);
-        let Some(filter) = Filter::new(connection, query)? else {
-            return Ok(Vec::new());
-        };
         let sql = format!(
-            "SELECT {COLUMNS} FROM tasks WHERE {} ORDER BY time DESC, key DESC LIMIT {}",
+            "SELECT {COLUMNS} FROM tasks WHERE {} ORDER BY time DESC, key DESC LIMIT {limit}",
             filter.sql(),
-            query.limit
         );
         let mut read = || {
             let mut select = connection.prepare_cached(&sql)?;

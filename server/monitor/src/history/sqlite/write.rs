@@ -1,6 +1,6 @@
 //! Writing: one transaction a batch, one row a task.
 
-use super::{Batch, HistoryError, Numbers, TaskRecord, Writer, failed, id::StoredId};
+use super::{Batch, HistoryError, Numbers, TaskRecord, Writer, aside, failed, id::StoredId};
 use crate::history::{
     merge::Merge,
     row::{Derived, FIRST_CUSTOM, Kind, built_in, traceback_number},
@@ -89,6 +89,7 @@ impl Writer {
                 tasks.write(record)?;
             }
         }
+        aside::write(&transaction, batch)?;
         transaction
             .commit()
             .map_err(failed("commit what was written"))

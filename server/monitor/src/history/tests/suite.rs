@@ -1,8 +1,12 @@
 //! What every store does.
 
 use super::{failed_after_a_retry, server::Home, started, succeeded};
-use crate::history::{Batch, HistoryQuery, Store, TaskRecord};
-use model::{TaskId, TaskState, Timestamp};
+use crate::{
+    history::{Batch, CounterValues, HistoryQuery, Store, TaskRecord},
+    state::metrics::{EventCount, RuntimeHistogram},
+};
+use model::{Gap, GapCause, TaskId, TaskState, Timestamp};
+use std::collections::BTreeMap;
 
 /// Makes each function a test of SQLite and one of PostgreSQL.
 macro_rules! tests_of_every_store {
@@ -23,11 +27,14 @@ tests_of_every_store! {
     an_older_record_never_replaces_a_newer_one
     what_a_later_record_leaves_out_stays
     times_and_words_bound_what_is_read
+    what_is_counted_and_listed_is_read_again
+    what_has_not_ended_is_found_newest_first
 }
 
 pub(super) fn write(store: &Store, tasks: &[TaskRecord]) {
     let batch = Batch {
         tasks: tasks.to_vec(),
+        ..Batch::default()
     };
     store.write(&batch).expect("the batch can be written");
 }
@@ -180,4 +187,64 @@ fn times_and_words_bound_what_is_read(home: &Home) {
         ..query
     };
     assert_eq!(read_all(&store, &nobody), []);
+}
+
+fn what_is_counted_and_listed_is_read_again(home: &Home) {
+    let gap = |start: i64, missed| Gap {
+        start: Timestamp(start),
+        end: Some(Timestamp(start + 5)),
+        cause: GapCause::Overload,
+        worker: None,
+        missed: Some(missed),
+        recovered: 0,
+    };
+    let counters = |count| CounterValues {
+        totals: BTreeMap::from([("events".to_owned(), count)]),
+        events: vec![EventCount {
+            worker: "celery@mail-1".to_owned(),
+            kind: "task-received".to_owned(),
+            task: String::new(),
+            count: count.unsigned_abs(),
+        }],
+        runtimes: vec![RuntimeHistogram {
+            worker: String::new(),
+            task: "mail".to_owned(),
+            buckets: [count.unsigned_abs(); 15],
+            sum_seconds: 1.5,
+        }],
+    };
+    {
+        let store = home.open();
+        for (count, gaps) in [
+            (1, vec![gap(10, 1)]),
+            (2, vec![gap(10, 1), gap(20, 1), gap(30, 1)]),
+            // The second turned out to be none, the third grew, the first is kept no longer.
+            (3, vec![gap(20, 9)]),
+        ] {
+            let batch = Batch {
+                counters: counters(count),
+                gaps: Some(gaps),
+                ..Batch::default()
+            };
+            store.write(&batch).expect("it can be written");
+        }
+    }
+    let store = home.open();
+    assert_eq!(store.counters().expect("they can be read"), counters(3));
+    let gaps = store.gaps(10).expect("they can be read");
+    assert_eq!(gaps, [gap(10, 1), gap(20, 9)]);
+    assert_eq!(store.gaps(1).expect("it can be read"), [gap(20, 9)]);
+}
+
+fn what_has_not_ended_is_found_newest_first(home: &Home) {
+    let store = home.open();
+    let mut progress = started(3);
+    progress.task.summary.state = TaskState::Custom("PROGRESS".into());
+    progress.task.attempts[0].state = TaskState::Custom("PROGRESS".into());
+    let records = [started(1), succeeded(2), progress, failed_after_a_retry(4)];
+    write(&store, &records);
+    let found = store.unfinished(10).expect("they can be read");
+    let found: Vec<_> = found.into_iter().map(|(_, record)| record).collect();
+    assert_eq!(found, [records[2].clone(), records[0].clone()]);
+    assert_eq!(store.unfinished(1).expect("they can be read").len(), 1);
 }

@@ -12,6 +12,7 @@ mod open;
 mod order;
 mod query;
 pub(crate) mod repair;
+mod restore;
 mod revoked;
 mod scan;
 mod scanner;
@@ -20,6 +21,7 @@ mod segment;
 mod slot;
 mod survey;
 mod text;
+mod unsaved;
 mod uuid;
 mod uuid_part;
 
@@ -108,6 +110,9 @@ pub(crate) struct Tasks {
     counts: [u64; 256],
     evicted: u64,
     evicted_running: u64,
+    /// Whether a store saves what changes.
+    is_saved: bool,
+    lost_to_history: u64,
     /// Running tasks that take far longer than usual, and the usual time in seconds.
     slow: HashMap<u64, f64>,
 }
@@ -129,6 +134,8 @@ impl Tasks {
             counts: [0; 256],
             evicted: 0,
             evicted_running: 0,
+            is_saved: false,
+            lost_to_history: 0,
             slow: HashMap::new(),
         }
     }
@@ -313,8 +320,9 @@ impl Tasks {
         }
         // Whatever is left over has not ended and yet finds no room.
         while self.len() + kept.len() + self.rows_per_segment > self.max_tasks
-            && kept.pop_front().is_some()
+            && let Some(moving) = kept.pop_front()
         {
+            self.lost_to_history += u64::from(self.is_saved && moving.is_unsaved);
             self.evicted += 1;
             self.evicted_running += 1;
         }
@@ -350,6 +358,8 @@ impl Tasks {
                 kept.push_back(segment.moving(at));
             } else {
                 self.evicted += 1;
+                let is_lost = self.is_saved && segment.unsaved.contains(at);
+                self.lost_to_history += u64::from(is_lost);
             }
         }
     }
@@ -389,9 +399,12 @@ impl Tasks {
         self.segments.get(next)
     }
 
+    /// Returns where a task's row is, to be changed: the store is to have it again.
     fn segment_mut(&mut self, sequence: u64) -> (&mut Segment, usize) {
         let (segment, at) = self.place(sequence);
-        (&mut self.segments[segment], at)
+        let segment = &mut self.segments[segment];
+        segment.unsaved.mark(at);
+        (segment, at)
     }
 
     fn set_state(&mut self, sequence: u64, state: u8) {

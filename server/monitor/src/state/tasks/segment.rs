@@ -7,6 +7,7 @@
 use super::{
     Past,
     text::{TextRef, Texts},
+    unsaved::UnsavedRows,
 };
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -153,6 +154,7 @@ pub(crate) struct Moving {
     aside: Option<Aside>,
     client: Option<Box<str>>,
     past: Option<Past>,
+    pub(super) is_unsaved: bool,
 }
 
 macro_rules! columns {
@@ -166,6 +168,7 @@ macro_rules! columns {
             pub(crate) counts: Box<[u32; 256]>,
             $(pub(crate) $column: Vec<$type>,)+
             pub(crate) texts: Texts,
+            pub(super) unsaved: UnsavedRows,
             asides: Vec<Aside>,
             clients: Clients,
             /// Earlier attempts and custom events, by row.
@@ -179,6 +182,7 @@ macro_rules! columns {
                     counts: Box::new([0; 256]),
                     $($column: Vec::with_capacity(rows),)+
                     texts: Texts::default(),
+                    unsaved: UnsavedRows::new(rows),
                     asides: Vec::new(),
                     clients: Clients::default(),
                     past: HashMap::default(),
@@ -421,6 +425,7 @@ impl Segment {
             aside: self.aside(at).cloned(),
             client: self.client(at).map(Box::from),
             past: self.past(at).cloned(),
+            is_unsaved: self.unsaved.contains(at),
         }
     }
 
@@ -445,6 +450,9 @@ impl Segment {
             .map_or(0, |client| self.clients.number(&client));
         if let Some(past) = moving.past {
             *self.past_mut(at) = past;
+        }
+        if moving.is_unsaved {
+            self.unsaved.mark(at);
         }
     }
 

@@ -10,13 +10,24 @@ fn folder() -> PathBuf {
 }
 
 /// Applies every event message of a capture.
-fn replay(file: &str) -> State {
+pub(super) fn replay(file: &str) -> State {
     let mut state = state(10_000);
     for (now, payload) in messages(file) {
         let decoded = state.apply_payload(&payload, &mut Scratch::default(), now);
         assert_eq!(decoded.bad, 0, "{file}: {:?}", decoded.error());
     }
     state
+}
+
+/// Returns the names of all captures.
+pub(super) fn captures() -> Vec<String> {
+    let mut files: Vec<String> = std::fs::read_dir(folder())
+        .expect("the captures are there")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".jsonl"))
+        .collect();
+    files.sort();
+    files
 }
 
 fn messages(file: &str) -> Vec<(Timestamp, Vec<u8>)> {
@@ -312,12 +323,7 @@ fn a_commanded_heartbeat_leaves_figures_alone() {
 
 #[test]
 fn every_capture_replays_without_a_bad_event_and_twice_is_once() {
-    let mut files: Vec<String> = std::fs::read_dir(folder())
-        .expect("the captures are there")
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".jsonl"))
-        .collect();
-    files.sort();
+    let files = captures();
     assert!(files.len() > 60, "only {} captures", files.len());
     let mut with_tasks = 0;
     for file in files {

@@ -1,6 +1,7 @@
 //! What the state makes of real traffic and of any order of events.
 
 mod golden;
+mod history;
 mod laws;
 mod losses;
 mod repair;
@@ -55,7 +56,7 @@ fn task(state: &State, id: &str) -> TaskDetail {
 fn metrics(state: &State, now: Timestamp) -> Metrics {
     let mut waiting = Waiting::new();
     while state.count_waiting(&mut waiting) {}
-    state.gather(waiting, now).into_metrics(0)
+    state.gather(waiting, now).into_metrics(0, 0)
 }
 
 /// The first screen.

@@ -68,3 +68,49 @@ CREATE INDEX tasks_state ON tasks (state, time);
 CREATE INDEX tasks_name ON tasks (name, time);
 CREATE INDEX tasks_parent ON tasks (parent_high) WHERE parent_high IS NOT NULL;
 CREATE INDEX tasks_retry_of ON tasks (retry_of) WHERE retry_of IS NOT NULL;
+
+-- What `/metrics` and the pulse count, so that it survives a restart.
+CREATE TABLE totals (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event_counts (
+    worker TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    task TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (worker, kind, task)
+) STRICT, WITHOUT ROWID;
+
+-- Buckets are a JSON list.
+CREATE TABLE runtimes (
+    worker TEXT NOT NULL,
+    task TEXT NOT NULL,
+    buckets TEXT NOT NULL,
+    sum REAL NOT NULL,
+    PRIMARY KEY (worker, task)
+) STRICT, WITHOUT ROWID;
+
+-- Stretches in which events were missed, as JSON.
+CREATE TABLE gaps (
+    key INTEGER PRIMARY KEY,
+    start INTEGER NOT NULL,
+    gap TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_start ON gaps (start);
+
+-- Who did what: entries as JSON by their number.
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    entry TEXT NOT NULL
+) STRICT;
+
+-- Views that somebody gave a name; the query is that of the page's address.
+CREATE TABLE views (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    query TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT;
