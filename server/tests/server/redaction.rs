@@ -9,6 +9,7 @@ use crate::support::{
 };
 use model::{BulkAct, BulkTarget, Command, TaskQuery};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Found in no other text.
 const SECRET: &str = "zQ9secretQ9z";
@@ -33,7 +34,10 @@ fn a_secret_that_workers_tell_in_every_way_is_given_away_nowhere() {
     let redis = Redis::start();
     let folder = folder();
     let mut command = celeriac(&folder);
+    let store = format!("sqlite://{}/kept.db", folder.path().display());
     command.args([
+        "--store",
+        &store,
         "--broker",
         &redis.url(),
         "--result-backend",
@@ -161,6 +165,25 @@ fn a_secret_that_workers_tell_in_every_way_is_given_away_nowhere() {
         lines += 1;
     }
     assert!(lines > 0);
+    nothing_is_in_the_store(&folder, failed);
+}
+
+/// Looks into every file of the store for the secret, and for what must be there.
+fn nothing_is_in_the_store(folder: &TempDir, id: &str) {
+    let holds = |bytes: &[u8], text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    let (mut is_kept, mut files) = (false, 0);
+    for file in std::fs::read_dir(folder.path()).expect("the folder") {
+        let path = file.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("its content");
+        assert!(!holds(&bytes, SECRET), "{path:?}");
+        is_kept |= holds(&bytes, "[redacted]") && holds(&bytes, "vault.login");
+        files += 1;
+    }
+    assert!(is_kept, "the store has {id}, in one of {files} files");
 }
 
 /// Edits a task whose password is a mark, sends it, and sees that it came whole.
