@@ -239,7 +239,7 @@ impl Writer {
 /// Lets the threads that take events in and answer go first.
 #[cfg(target_os = "linux")]
 fn lower_priority() {
-    const NICE: i32 = 5;
+    const NICE: i32 = 3;
     // On Linux a thread has a nice value of its own.
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICE) {

@@ -2,6 +2,7 @@
 
 mod celery;
 mod door;
+mod history;
 mod honest;
 mod redis;
 mod retry;

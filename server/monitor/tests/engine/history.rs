@@ -1,0 +1,278 @@
+//! What outlives the dashboard: a restart, and a death in the middle of work.
+
+use crate::support::{PATIENCE, Process, Redis, eventually, golden_events, is_up};
+use ::redis::Commands;
+use model::{
+    Caller, Command, Destination, Door, GapCause, Role, TaskDetail, TaskId, TaskQuery, TaskState,
+};
+use monitor::{
+    Monitor, MonitorConfig,
+    history::{Store, StoreConfig},
+};
+use protocol::RedisUrl;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command as Program, Stdio},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// Kills of a dashboard at work; `make test` has time for few.
+const KILLS_VARIABLE: &str = "CELERIAC_KILLS";
+
+/// Seconds before a kill from which on everything must have been saved. On a
+/// machine that does nothing else it is one second.
+const LOSS_VARIABLE: &str = "CELERIAC_KILL_LOSS_SECONDS";
+
+/// Tells the child's test which broker and which file are its own.
+const CHILD_VARIABLE: &str = "CELERIAC_KILL_CHILD";
+
+fn number(variable: &str, default: u64) -> u64 {
+    let text = std::env::var(variable);
+    text.map_or(default, |text| text.parse().expect("it is a number"))
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for the store");
+    let file = folder.path().join("history.db");
+    (folder, file)
+}
+
+fn tasks(monitor: &Monitor) -> BTreeMap<TaskId, TaskDetail> {
+    let query = TaskQuery {
+        limit: 1_000,
+        ..TaskQuery::default()
+    };
+    let page = monitor.tasks(&query).expect("a query without search");
+    let ids = page.rows.into_iter().map(|row| row.id);
+    ids.map(|id| (id.clone(), monitor.task(&id).expect("it is known")))
+        .collect()
+}
+
+fn admin() -> Caller {
+    Caller {
+        name: "anna".to_owned(),
+        role: Role::Admin,
+        from: None,
+        door: Door::Api,
+    }
+}
+
+fn audit_numbers(monitor: &Monitor) -> Vec<u64> {
+    let snapshot = monitor.snapshot(&model::Topic::Audit);
+    match snapshot.expect("the log can be read").view {
+        model::View::Audit(log) => log.entries.iter().map(|entry| entry.number).collect(),
+        other => panic!("no audit log: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_tasks_with_their_attempts_the_audit_log_gaps_and_counters() {
+    let redis = Redis::start();
+    let (_folder, file) = folder();
+    let start = || redis.monitor(|config| config.store = Some(StoreConfig::Sqlite(file.clone())));
+    let first = start();
+    is_up(&first).await;
+    let mut connection = redis.connection();
+    for file in ["c570.retried.jsonl", "c570.failed.jsonl"] {
+        for (_, channel, payload) in golden_events(file) {
+            let _: u64 = connection.publish(channel, payload).expect("it is sent");
+        }
+    }
+    eventually("the ends of all tasks", || {
+        let tasks = tasks(&first);
+        let is_over = tasks.values().all(|task| task.summary.state.is_finished());
+        (tasks.len() == 7 && is_over).then_some(())
+    })
+    .await;
+    // Nobody answers, which is an end as well.
+    let ping = Command::Ping {
+        workers: Destination::All,
+    };
+    first.run(&admin(), ping.clone()).await.ok();
+    assert_eq!(audit_numbers(&first), [1]);
+    first.shutdown().await;
+    let (before, pulse) = (tasks(&first), first.pulse());
+    assert!(before.values().any(|task| task.attempts.len() == 3));
+    assert!(before.values().any(|task| task.traceback.is_some()));
+    drop(first);
+
+    let second = start();
+    assert_eq!(tasks(&second), before);
+    assert_eq!(audit_numbers(&second), [1]);
+    is_up(&second).await;
+    second.run(&admin(), ping).await.ok();
+    assert_eq!(audit_numbers(&second), [2, 1]);
+    let after = second.pulse();
+    assert!(pulse.events_total > 0);
+    assert_eq!(after.events_total, pulse.events_total);
+    let [gap] = after.gaps.as_slice() else {
+        panic!("one absence is one gap: {:?}", after.gaps);
+    };
+    assert_eq!(gap.cause, GapCause::DashboardDown);
+    assert!(gap.end.is_some(), "it is over");
+    second.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_ran_before_a_restart_ends_after_it() {
+    let redis = Redis::start();
+    let (_folder, file) = folder();
+    let start = || redis.monitor(|config| config.store = Some(StoreConfig::Sqlite(file.clone())));
+    let events = golden_events("c570.ok.jsonl");
+    let first = start();
+    is_up(&first).await;
+    let mut connection = redis.connection();
+    let (before, after) = events.split_at(events.len() / 2);
+    for (_, channel, payload) in before {
+        let _: u64 = connection.publish(channel, payload).expect("it is sent");
+    }
+    eventually("a task", || (!tasks(&first).is_empty()).then_some(())).await;
+    first.shutdown().await;
+    drop(first);
+    let second = start();
+    is_up(&second).await;
+    for (_, channel, payload) in after {
+        let _: u64 = connection.publish(channel, payload).expect("it is sent");
+    }
+    eventually(
+        "two tasks that succeeded, with what was told before",
+        || {
+            let tasks = tasks(&second);
+            let is_whole = |task: &TaskDetail| {
+                task.summary.state == TaskState::Success && task.args.as_deref().is_some()
+            };
+            (tasks.len() == 2 && tasks.values().all(is_whole)).then_some(())
+        },
+    )
+    .await;
+    second.shutdown().await;
+}
+
+/// The process that is killed: this very test binary, which runs this alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dashboard_to_be_killed() {
+    let Ok(text) = std::env::var(CHILD_VARIABLE) else {
+        return;
+    };
+    let (url, file) = text.split_once(' ').expect("a URL and a path");
+    let mut config = MonitorConfig::new(RedisUrl::parse(url).expect("a URL"));
+    config.store = Some(StoreConfig::Sqlite(file.into()));
+    let _monitor = Monitor::start(config).expect("the engine starts");
+    std::future::pending::<()>().await;
+}
+
+fn child(redis: &Redis, file: &Path) -> Process {
+    let test = "history::a_dashboard_to_be_killed";
+    let child = Program::new(std::env::current_exe().expect("this binary"))
+        .args(["--exact", test])
+        .env(
+            CHILD_VARIABLE,
+            format!("{} {}", redis.url(), file.display()),
+        )
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Process(child.expect("it starts"))
+}
+
+fn id_of(number: u64) -> TaskId {
+    format!("8f14e45f-ceea-467f-a1b2-{number:012x}")
+        .as_str()
+        .into()
+}
+
+/// One message with the start of many tasks.
+fn message(numbers: std::ops::Range<u64>) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("it is after 1970").as_secs_f64();
+    let events: Vec<serde_json::Value> = numbers
+        .map(|number| {
+            serde_json::json!({
+                "type": "task-received", "uuid": id_of(number).as_str(), "name": "shop.pay",
+                "args": format!("({number}, 'anna{number}@example.org')"), "kwargs": "{}",
+                "retries": 0, "hostname": "celery@pay-1", "pid": 77, "clock": number,
+                "timestamp": now, "utcoffset": 0, "root_id": id_of(number).as_str(),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "body": serde_json::Value::from(events).to_string(),
+        "content-type": "application/json", "content-encoding": "utf-8",
+        "headers": {}, "properties": {"body_encoding": "utf-8"},
+    })
+    .to_string()
+}
+
+/// Sends 5,000 events a second for a while that differs from kill to kill, until
+/// `is_saving`; returns when each of them was sent.
+fn flood(
+    redis: &Redis,
+    first: u64,
+    length: Duration,
+    is_saving: impl Fn() -> bool,
+) -> Vec<Instant> {
+    const AT_ONCE: u64 = 50;
+    let mut connection = redis.connection();
+    let begun = Instant::now();
+    let mut sent = Vec::new();
+    while begun.elapsed() < length || !is_saving() {
+        assert!(begun.elapsed() < PATIENCE, "it never saves");
+        let next = first + sent.len() as u64;
+        let message = message(next..next + AT_ONCE);
+        let listeners: u64 = connection
+            .publish("/0.celeryev/task.multi", message)
+            .expect("it is sent");
+        assert_eq!(listeners, 1);
+        sent.extend([Instant::now(); AT_ONCE as usize]);
+        let due = begun + Duration::from_secs_f64(sent.len() as f64 / 5_000.0);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    sent
+}
+
+#[test]
+#[ignore = "takes long, and a machine with nothing else to do"]
+fn a_kill_under_load_costs_the_last_moments_and_never_the_file() {
+    let redis = Redis::start();
+    let (_folder, file) = folder();
+    let loss = Duration::from_secs(number(LOSS_VARIABLE, 5));
+    // What is saved goes to SQLite's log first.
+    let log = PathBuf::from(format!("{}-wal", file.display()));
+    let mut first = 0;
+    let mut lost_most = 0;
+    for kill in 0..number(KILLS_VARIABLE, 2) {
+        let mut dashboard = child(&redis, &file);
+        let listens = |connection: &mut ::redis::Connection| {
+            let count: u64 = ::redis::cmd("PUBSUB")
+                .arg("NUMPAT")
+                .query(connection)
+                .expect("Redis counts patterns");
+            count == 1
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !listens(&mut redis.connection()) {
+            assert!(Instant::now() < deadline, "it never listens");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let length = loss + Duration::from_millis(500 + kill * 377 % 1_000);
+        let is_saving = || std::fs::metadata(&log).is_ok_and(|log| log.len() > 1 << 18);
+        let sent = flood(&redis, first, length, is_saving);
+        let killed = Instant::now();
+        dashboard.kill();
+        let config = StoreConfig::Sqlite(file.clone());
+        let store = Store::open(&config).expect("the file is whole");
+        assert_eq!(store.set_aside(), None, "kill {kill} damaged the file");
+        let mut lost = 0;
+        for (at, sent) in (first..).zip(&sent) {
+            let found = store.task(&id_of(at)).expect("it can be read");
+            lost += u64::from(found.is_none());
+            let is_due = killed.duration_since(*sent) > loss;
+            assert!(found.is_some() || !is_due, "kill {kill} lost task {at}");
+        }
+        assert!(lost < sent.len() as u64, "kill {kill}: nothing was saved");
+        lost_most = lost_most.max(lost);
+        first += sent.len() as u64;
+    }
+    eprintln!("at most {lost_most} of 5,000 a second were lost at a kill");
+}
