@@ -46,6 +46,7 @@ pub fn tasks(query: &TaskQuery) -> String {
         offset: default.offset,
         limit: default.limit,
         newest: default.newest,
+        after: default.after,
         ..query.clone()
     };
     with_query("/tasks", &query.to_query_string())
@@ -156,6 +157,7 @@ mod tests {
             offset: 300,
             limit: 120,
             newest: Some(7),
+            after: Some("received.d.5".into()),
             ..TaskQuery::default()
         };
         assert_eq!(tasks(&query), "/tasks?state=FAILURE");

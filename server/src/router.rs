@@ -75,6 +75,8 @@ pub fn router(state: AppState) -> Router {
             "/api/v1/bulk/{id}",
             get(act::bulk::progress).delete(act::bulk::stop),
         )
+        .route("/api/v1/tasks", get(api::tasks::page))
+        .route("/api/v1/tasks/{id}", get(api::tasks::detail))
         .route("/api/v1/tasks/{id}/retry-plan", get(act::look::retry_plan))
         .route("/api/v1/queues/{name}/messages", get(act::look::messages))
         .route("/api/v1/workers/{name}/report", get(act::look::report))

@@ -4,10 +4,10 @@
 
 use crate::tagged::{self, tag_first};
 use crate::{
-    AuditEntry, AuditLog, BrokerHealth, Inspection, ListChange, Overview, Pulse, PurgedQueue,
-    QueryError, QueueList, QueueSummary, RedisInfo, Schedule, TaskDetail, TaskId, TaskPage,
-    TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail, WorkerList,
-    WorkerName, WorkerSummary,
+    AuditEntry, AuditLog, BrokerHealth, Inspection, ListChange, Older, Overview, Pulse,
+    PurgedQueue, QueryError, QueueList, QueueSummary, RedisInfo, Schedule, TaskDetail, TaskId,
+    TaskPage, TaskQuery, TaskState, TaskSummary, Timestamp, UndecodableList, WorkerDetail,
+    WorkerList, WorkerName, WorkerSummary,
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -179,6 +179,9 @@ pub struct TasksChange {
     pub latest: u64,
     /// `TaskPage::newer`
     pub newer: u64,
+    /// `TaskPage::older`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<Older>,
 }
 
 /// What changed among all workers.
@@ -255,6 +258,7 @@ impl View {
                 stored: new.stored,
                 latest: new.latest,
                 newer: new.newer,
+                older: new.older.clone(),
             }),
             (Self::Workers(old), Self::Workers(new)) => Change::Workers(WorkersChange {
                 rows: ListChange::between(&old.rows, &new.rows),
@@ -298,6 +302,7 @@ impl View {
                     stored,
                     latest,
                     newer,
+                    older,
                 }),
             ) => {
                 if let Some(rows) = rows {
@@ -310,6 +315,7 @@ impl View {
                 page.stored = *stored;
                 page.latest = *latest;
                 page.newer = *newer;
+                page.older.clone_from(older);
             }
             (
                 Self::Workers(list),

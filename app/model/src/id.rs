@@ -71,3 +71,8 @@ text_id! {
     /// A queue's name without key prefix and priority suffix.
     QueueName
 }
+text_id! {
+    /// A place in a list that reaches into the past, as the server wrote it;
+    /// may stand in an address as it is.
+    TaskCursor
+}

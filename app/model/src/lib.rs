@@ -44,7 +44,7 @@ pub use health::{
     BrokerState, Gap, GapCause, HistoryHealth, HistoryState, Pulse, UndecodableKind,
     UndecodableList, UndecodableSample,
 };
-pub use id::{QueueName, TaskId, TaskName, WorkerName};
+pub use id::{QueueName, TaskCursor, TaskId, TaskName, WorkerName};
 pub use list::{Keyed, ListChange};
 pub use overview::{Attention, Outcomes, Overview, Severity, TypeSummary};
 pub use query::{QueryError, TaskCount, TaskQuery, TaskSort};
@@ -54,6 +54,6 @@ pub use queue::{
 };
 pub use schedule::{EtaTask, Schedule, ScheduleEntry, ScheduleKey, ScheduleSource};
 pub use search::{SearchError, SearchExpression};
-pub use task::{Attempt, CustomEvent, Source, TaskDetail, TaskPage, TaskState, TaskSummary};
+pub use task::{Attempt, CustomEvent, Older, Source, TaskDetail, TaskPage, TaskState, TaskSummary};
 pub use time::Timestamp;
 pub use worker::{EventCounts, Inspection, WorkerDetail, WorkerList, WorkerStatus, WorkerSummary};

@@ -1,7 +1,7 @@
 //! Which tasks, in which order: the one query of pages, API and live stream.
 //! Its query-string form is the address of the view.
 
-use crate::{QueueName, SearchError, TaskName, TaskState, Timestamp, WorkerName};
+use crate::{QueueName, SearchError, TaskCursor, TaskName, TaskState, Timestamp, WorkerName};
 use serde::{Deserialize, Serialize};
 
 /// The largest window one query may ask for.
@@ -157,6 +157,11 @@ pub struct TaskQuery {
     /// takes a search less time.
     #[serde(default)]
     pub count: TaskCount,
+    /// The page of stored tasks that begins here, instead of one from memory;
+    /// from [`crate::Older::next`] of the same list. `offset`, `newest` and
+    /// `count` do not matter then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<TaskCursor>,
 }
 
 impl Default for TaskQuery {
@@ -175,6 +180,7 @@ impl Default for TaskQuery {
             limit: 100,
             newest: None,
             count: TaskCount::Exact,
+            after: None,
         }
     }
 }
@@ -222,6 +228,9 @@ impl TaskQuery {
         }
         if self.count != default.count {
             pairs.push(("count", self.count.as_str().to_owned()));
+        }
+        if let Some(after) = &self.after {
+            pairs.push(("after", after.to_string()));
         }
         pairs
     }
@@ -282,6 +291,7 @@ impl TaskQuery {
                         .find(|count| count.as_str() == value)
                         .ok_or_else(|| QueryError::new(key, "is neither exact nor none"))?;
                 }
+                "after" => query.after = Some(value.into()),
                 _ => {}
             }
         }
@@ -301,6 +311,7 @@ impl TaskQuery {
             limit: 0,
             newest: None,
             count: TaskCount::Exact,
+            after: None,
             ..query.clone()
         };
         window(self) == window(other)

@@ -1,6 +1,6 @@
 //! Tasks: their states, rows, pages and attempts.
 
-use crate::{Keyed, QueueName, TaskId, TaskName, Timestamp, WorkerName};
+use crate::{Keyed, QueueName, TaskCursor, TaskId, TaskName, Timestamp, WorkerName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -310,4 +310,22 @@ pub struct TaskPage {
     pub latest: u64,
     /// How many matching tasks `TaskQuery::newest` leaves out.
     pub newer: u64,
+    /// How the list goes on in the store of the past; absent if there is none,
+    /// or if it has no task that is not in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<Older>,
+}
+
+/// How a list goes on in the store of the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Older {
+    /// For [`crate::TaskQuery::after`]: of a page from memory the place where
+    /// the stored tasks begin, of a page of stored tasks the place behind it.
+    /// Absent if nothing is left.
+    pub next: Option<TaskCursor>,
+    /// The page was given up here because the search takes long: everything of
+    /// this time or nearer to the present was looked at, or farther from it in
+    /// a list that begins with the oldest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<Timestamp>,
 }

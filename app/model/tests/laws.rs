@@ -126,8 +126,10 @@ prop_compose! {
         total in prop::option::of(0_u64..3),
         states in prop::collection::vec((state(), 0_u64..3), 0..3),
         latest in 0_u64..3,
+        older in prop::option::of(prop::option::of("[a-z]{1,2}")),
     ) -> View {
-        View::Tasks(TaskPage { rows, total, states, stored: latest, latest, newer: 0 })
+        let older = older.map(|next| Older { next: next.map(Into::into), searched_to: None });
+        View::Tasks(TaskPage { rows, total, states, stored: latest, latest, newer: 0, older })
     }
 }
 
@@ -245,7 +247,7 @@ prop_compose! {
         offset in any::<u64>(),
         limit in 0..=model::query::MAX_LIMIT,
         newest in prop::option::of(any::<u64>()),
-        count in prop::sample::select(TaskCount::ALL.to_vec()),
+        (count, after) in (prop::sample::select(TaskCount::ALL.to_vec()), prop::option::of("[a-z.0-9-]{1,9}")),
     ) -> TaskQuery {
         let [name, worker, queue] = names;
         let mut unique = Vec::new();
@@ -268,6 +270,7 @@ prop_compose! {
             limit,
             newest,
             count,
+            after: after.map(TaskCursor::from),
         }
     }
 }

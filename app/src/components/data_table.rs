@@ -163,6 +163,9 @@ pub fn WindowedTable<T>(
     has_focus: RwSignal<bool>,
     /// The `<tr>` of column heads.
     head: AnyView,
+    /// Parts of the table above and below the rows.
+    #[prop(default = (().into_any(), ().into_any()))]
+    around: (AnyView, AnyView),
 ) -> impl IntoView
 where
     T: Keyed + Clone + PartialEq + Send + Sync + 'static,
@@ -230,10 +233,12 @@ where
             None => blank(),
         }
     };
+    let (above, below) = around;
     view! {
         <table class="table">
             <caption class="visually-hidden">{caption}</caption>
             <thead>{head}</thead>
+            {above}
             <tbody
                 node_ref=body
                 on:focusin=move |_| has_focus.set(true)
@@ -247,6 +252,7 @@ where
                 />
                 <Spacer height=Signal::derive(move || layout.with(|l| l.below)) />
             </tbody>
+            {below}
         </table>
     }
     .into_any()
@@ -282,8 +288,8 @@ fn measure(
     let bottom = |element: Option<web_sys::Element>| {
         element.map_or(0.0, |element| element.get_bounding_client_rect().bottom())
     };
-    let head = body.previous_element_sibling();
-    let head = head.and_then(|head| head.query_selector("th").ok().flatten());
+    let table = body.parent_element();
+    let head = table.and_then(|table| table.query_selector("thead th").ok().flatten());
     let bar = document().query_selector(".top-bar").ok().flatten();
     let covered = bottom(head).max(bottom(bar));
     let screen = window()

@@ -3,6 +3,7 @@
 //! browser the latter read the document instead.
 
 mod control;
+mod older;
 mod request;
 mod snapshot;
 mod suggestions;
@@ -10,6 +11,7 @@ mod suggestions;
 pub use control::{
     Known, bulk_count, bulk_progress, known, peek, retry_plan, run_command, running_bulks,
 };
+pub use older::older_tasks;
 #[cfg(feature = "ssr")]
 pub use request::WhoAsks;
 #[cfg(feature = "ssr")]

@@ -8,7 +8,7 @@ use crate::state::{
 };
 use model::{
     EtaTask, Schedule, SearchExpression, TaskCount, TaskDetail, TaskId, TaskPage, TaskQuery,
-    Timestamp, WorkerDetail, WorkerName,
+    TaskSummary, Timestamp, WorkerDetail, WorkerName,
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
@@ -190,10 +190,15 @@ impl StateReader {
     /// Returns everything known of a task.
     pub(crate) fn task(&self, id: &TaskId) -> Option<TaskDetail> {
         let mut task = self.read().task_alone(id)?;
+        task.children = self.children_of(id);
+        Some(task)
+    }
+
+    /// Returns the tasks in memory that name one as their parent, oldest first.
+    pub(crate) fn children_of(&self, id: &TaskId) -> Vec<TaskSummary> {
         let mut children = self.read().children(id);
         while self.read().look_for(&mut children) {}
-        task.children = self.read().task_rows(&children.into_window());
-        Some(task)
+        self.read().task_rows(&children.into_window())
     }
 
     /// Returns a worker with what it answered when it was asked last.

@@ -5,6 +5,7 @@
 //! [`Monitor::shutdown`] ends; only the aggregator's thread changes the state.
 
 mod aggregator;
+mod archive;
 mod broker;
 mod cell;
 mod clock;
@@ -24,6 +25,7 @@ mod sight;
 mod state;
 mod suggest;
 
+pub use archive::DetailsError;
 pub use config::MonitorConfig;
 pub use error::StartError;
 pub use export::Export;
@@ -32,6 +34,7 @@ pub use state::metrics::{
     EventCount, LOCK_WAIT_BOUNDS, LockWaits, Metrics, RUNTIME_BOUNDS, RuntimeHistogram,
 };
 
+use archive::Archive;
 use broker::{
     announcements::{Announcements, Listener},
     connect::Target,
@@ -94,6 +97,7 @@ struct Inner {
     stop_reader: Arc<AtomicBool>,
     aggregator: Mutex<Option<JoinHandle<()>>>,
     history: Option<History>,
+    archive: Option<Archive>,
 }
 
 /// The store of the past and the thread that writes to it.
@@ -149,6 +153,10 @@ impl Monitor {
         let store = open_store(&config, &mut state)?;
         let last_command = state.last_command();
         let (writer, reader) = cell::split(state);
+        let archive = store
+            .as_ref()
+            .map(|store| Archive::start(store, reader.clone()))
+            .transpose()?;
         let intake = Intake::new(config.buffer_bytes);
         let (errands, errands_due) = mpsc::unbounded_channel();
         let aggregator = spawn_thread("celeriac-aggregator", {
@@ -205,6 +213,7 @@ impl Monitor {
             intake: intake.clone(),
             reader: reader.clone(),
             inspector: inspector.clone(),
+            archive: archive.clone(),
             timeout: config.inspect_timeout,
             redactor: Arc::clone(&config.redactor),
         };
@@ -270,6 +279,7 @@ impl Monitor {
                 stop_reader,
                 aggregator: Mutex::new(Some(aggregator)),
                 history,
+                archive,
             }),
             sight: Sight::Everything,
         })

@@ -1,7 +1,8 @@
-//! `GET /api/tasks`, `/api/task/info/<id>` and `/api/task/types`.
+//! `GET /api/tasks`, `/api/task/info/<id>` and `/api/task/types` as Flower has
+//! them, and our own `/api/v1/tasks` and `/api/v1/tasks/<id>`.
 
 use super::flower::{FlowerTask, parse_minute};
-use crate::error::{FlowerError, blocking};
+use crate::error::{ApiError, FlowerError};
 use crate::request::Seen;
 use axum::{
     Json,
@@ -11,7 +12,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
-use model::{TaskDetail, TaskName, TaskQuery, TaskSort, TaskState, Timestamp};
+use model::{
+    ErrorKind, TaskDetail, TaskName, TaskPage, TaskQuery, TaskSort, TaskState, Timestamp, WireError,
+};
+use monitor::DetailsError;
 use serde::Serialize;
 use std::{convert::Infallible, vec};
 
@@ -25,15 +29,34 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, FlowerError> {
     let List { query, unlimited } = List::parse(query.as_deref().unwrap_or_default())?;
-    let read = move || monitor.task_details(&query, unlimited, true);
-    match blocking(read).await? {
+    match monitor.any_task_details(query, unlimited, true).await {
         Ok(tasks) => Ok(object(tasks)),
         // The one error that Flower answers as JSON (`ListTasks.get`).
-        Err(error) => {
+        Err(DetailsError::Search(error)) => {
             let error = format!("{error}.");
             Ok((StatusCode::BAD_REQUEST, Json(SearchTrouble { error })).into_response())
         }
+        Err(DetailsError::Store(error)) => Err(error.into()),
     }
+}
+
+/// `GET /api/v1/tasks`: a page of tasks, from memory or, with `after`, from the store.
+pub(crate) async fn page(
+    Seen(monitor): Seen,
+    RawQuery(query): RawQuery,
+) -> Result<Json<TaskPage>, ApiError> {
+    let query = TaskQuery::from_query_string(query.as_deref().unwrap_or_default())?;
+    Ok(Json(monitor.task_list(query).await?))
+}
+
+/// `GET /api/v1/tasks/<id>`: everything known of a task.
+pub(crate) async fn detail(
+    Seen(monitor): Seen,
+    Path(id): Path<String>,
+) -> Result<Json<TaskDetail>, ApiError> {
+    let task = monitor.any_task(&id.as_str().into()).await?;
+    let unknown = || WireError::new(ErrorKind::NotFound, format!("No task {id} is known here."));
+    Ok(Json(task.ok_or_else(unknown)?))
 }
 
 #[derive(Serialize)]
@@ -156,7 +179,7 @@ pub(crate) async fn info(
     Seen(monitor): Seen,
     Path(id): Path<String>,
 ) -> Result<Json<FlowerTask>, FlowerError> {
-    match monitor.task(&id.as_str().into()) {
+    match monitor.any_task(&id.as_str().into()).await? {
         Some(task) => Ok(Json(task.into())),
         None => Err(FlowerError::not_found(format!("Unknown task '{id}'"))),
     }

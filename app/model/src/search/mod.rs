@@ -37,6 +37,7 @@ mod field;
 mod lex;
 mod needle;
 mod number;
+mod of_task;
 mod parse;
 mod path;
 mod range;

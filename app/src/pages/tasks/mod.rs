@@ -3,6 +3,7 @@
 
 mod bulk;
 mod filters;
+mod older;
 mod row;
 mod window;
 
@@ -20,6 +21,7 @@ use crate::{
     format::{count, thousands},
     links,
     live::{Live, Rows, picture_of},
+    prefs::Prefs,
     server_fns::set_status,
     steer::{Steering, may},
 };
@@ -29,9 +31,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_navigate};
 use model::{
-    CommandKind, QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic, View,
-    export::TaskColumn,
+    CommandKind, Older, QueryError, TaskId, TaskPage, TaskQuery, TaskSort, TaskSummary, Topic,
+    View, export::TaskColumn,
 };
+use older::{OlderRows, OlderTasks};
 use row::{BlankRow, NameBudget, TaskRow};
 use window::Window;
 
@@ -126,8 +129,15 @@ pub fn TasksPage() -> impl IntoView {
         });
     });
 
+    let rest = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.page.older.clone()));
+    let older = OlderTasks::new(query, rest);
+
     let selection = may_select().then(|| {
-        let order = Signal::derive(move || loaded.with(|loaded| loaded.keys.clone()));
+        let order = Signal::derive(move || {
+            let mut keys = loaded.with(|loaded| loaded.keys.clone());
+            keys.extend(older.ids());
+            keys
+        });
         let selection = Selection::new(order);
         provide_context(selection);
         selection
@@ -227,12 +237,15 @@ pub fn TasksPage() -> impl IntoView {
             hidden=move || is_refused.get()
         >
             <StaleRow />
-            <Table rows loaded query on_screen has_focus />
-            <Show when=move || total.get() == Some(0) && picture.error.with(Option::is_none)>
+            <Table rows loaded query on_screen has_focus older />
+            <Show when=move || {
+                total.get() == Some(0) && picture.error.with(Option::is_none)
+                    && older.is_known_empty()
+            }>
                 <NoTasks query=query stored=stored />
             </Show>
         </div>
-        <Pages query=query total=total />
+        <Pages query=query total=total rest=rest />
         {selection.map(|selection| view! { <BulkBar selection query total latest /> })}
     }
     .into_any()
@@ -264,6 +277,7 @@ fn Table(
     query: Memo<TaskQuery>,
     on_screen: RwSignal<OnScreen>,
     has_focus: RwSignal<bool>,
+    older: OlderTasks,
 ) -> impl IntoView {
     NameBudget::provide();
     let head = move |label, class, sort: TaskSort, is_descending_first| {
@@ -297,6 +311,13 @@ fn Table(
         </tr>
     }
     .into_any();
+    let prefs = Prefs::of_page();
+    let part = move |is_first: bool| {
+        let is_here = Memo::new(move |_| {
+            prefs.is_mounted() && older.is_there() && older.is_first() == is_first
+        });
+        view! { <Show when=move || is_here.get()><OlderRows older /></Show> }.into_any()
+    };
     view! {
         <WindowedTable
             rows
@@ -307,6 +328,7 @@ fn Table(
             on_screen
             has_focus
             head=heads
+            around=(part(true), part(false))
         />
     }
     .into_any()
@@ -394,7 +416,7 @@ fn NoTasks(query: Memo<TaskQuery>, stored: Memo<Option<u64>>) -> impl IntoView {
                 view! {
                     <Empty title="No task matches">
                         <p>
-                            "No task in memory has everything that the search, the states and the filters ask for."
+                            "No task has everything that the search, the states and the filters ask for."
                         </p>
                         <div class="empty-acts">
                             <a class="button" href="/tasks">
@@ -412,11 +434,16 @@ fn NoTasks(query: Memo<TaskQuery>, stored: Memo<Option<u64>>) -> impl IntoView {
 
 /// Steps through the list for browsers without scripts.
 #[component]
-fn Pages(query: Memo<TaskQuery>, total: Memo<Option<u64>>) -> impl IntoView {
+fn Pages(
+    query: Memo<TaskQuery>,
+    total: Memo<Option<u64>>,
+    rest: Memo<Option<Older>>,
+) -> impl IntoView {
     let to = move |offset: u64| {
         let query = TaskQuery {
             offset,
             newest: None,
+            after: None,
             ..query.get()
         };
         links::with_query("/tasks", &query.to_query_string())
@@ -425,19 +452,33 @@ fn Pages(query: Memo<TaskQuery>, total: Memo<Option<u64>>) -> impl IntoView {
         move || u64::from(query.with(|query| query.limit)).max(1),
         move || query.with(|query| query.offset),
     );
+    let is_stored = move || query.with(|query| query.after.is_some());
+    let older = move || {
+        let is_last = is_stored() || offset().saturating_add(step()) >= total.get().unwrap_or(0);
+        let next = rest.get().filter(|_| is_last)?.next?;
+        let query = TaskQuery {
+            offset: 0,
+            newest: None,
+            after: Some(next),
+            ..query.get()
+        };
+        let href = links::with_query("/tasks", &query.to_query_string());
+        Some(view! { <a class="button" href=href>"Older, from history"</a> })
+    };
     let before = move || {
-        let before = (offset() > 0).then(|| to(offset().saturating_sub(step())));
+        let before = (offset() > 0 && !is_stored()).then(|| to(offset().saturating_sub(step())));
         before.map(|href| view! { <a class="button" href=href>"Page before"</a> })
     };
     let after = move || {
         let next = offset().saturating_add(step());
-        let next = (next < total.get().unwrap_or_default()).then(|| to(next));
+        let next = (next < total.get().unwrap_or_default() && !is_stored()).then(|| to(next));
         next.map(|href| view! { <a class="button" href=href>"Next page"</a> })
     };
     view! {
         <nav class="pages without-script" aria-label="Pages">
             {before}
             {after}
+            {older}
         </nav>
     }
     .into_any()

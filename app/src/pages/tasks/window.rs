@@ -3,7 +3,7 @@
 
 use crate::components::data_table::OnScreen;
 use leptos::prelude::*;
-use model::{TaskCount, TaskQuery, Topic};
+use model::{TaskCount, TaskCursor, TaskQuery, Topic};
 use std::time::Duration;
 
 /// Rows fetched beyond the screen, each way.
@@ -23,6 +23,8 @@ struct Part {
     offset: u64,
     limit: u32,
     newest: Option<u64>,
+    /// For browsers without scripts, a page of stored tasks; it stays as it is.
+    after: Option<TaskCursor>,
 }
 
 impl Part {
@@ -32,6 +34,7 @@ impl Part {
             offset: query.offset,
             limit: query.limit,
             newest: query.newest,
+            after: query.after.clone(),
         }
     }
 
@@ -43,6 +46,9 @@ impl Part {
             end.saturating_add(MARGIN / 2),
         );
         let known_end = self.offset.saturating_add(u64::from(self.limit));
+        if self.after.is_some() {
+            return None;
+        }
         if near_start >= self.offset && near_end <= known_end {
             return None;
         }
@@ -61,6 +67,7 @@ pub(super) fn without_window(query: &TaskQuery) -> TaskQuery {
         offset: default.offset,
         limit: default.limit,
         newest: default.newest,
+        after: default.after,
         // The page shows counts, and its bar is as long as the whole list.
         count: TaskCount::Exact,
         ..query.clone()
@@ -103,6 +110,7 @@ impl Window {
                 offset: part.offset,
                 limit: part.limit,
                 newest: part.newest,
+                after: part.after,
                 ..part.of
             }))
         })
@@ -170,6 +178,7 @@ mod tests {
             offset,
             limit,
             newest: None,
+            after: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) use bulk::Bulks;
 pub(crate) use retry::Outbox;
 
 use crate::{
+    archive::Archive,
     broker::{connect::Target, pidbox::Pidbox, results::Results},
     cell::StateReader,
     error::BrokerError,
@@ -45,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) inspector: Inspector,
     pub(crate) outbox: Outbox,
     pub(crate) bulks: Bulks,
+    /// Tasks that are not in memory, if they are kept.
+    pub(crate) archive: Option<Archive>,
     /// How long workers may take to answer.
     pub(crate) timeout: Duration,
     pub(crate) redactor: Arc<Redactor>,

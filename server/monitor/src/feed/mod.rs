@@ -82,7 +82,15 @@ impl Monitor {
         let snapshot = match topic {
             Topic::Tasks(query) => {
                 let search = self.search_of(query)?;
-                self.put_together(|reader| View::Tasks(reader.task_page(query, &search, haste)))
+                match query.after {
+                    None => self.put_together(|reader| {
+                        View::Tasks(reader.task_page(query, &search, haste))
+                    }),
+                    Some(_) => {
+                        let page = self.stored_page_now(query, search)?;
+                        self.put_together(|_| View::Tasks(page))
+                    }
+                }
             }
             Topic::Overview => {
                 let query = State::newest_failures();
@@ -93,7 +101,11 @@ impl Monitor {
                 self.picture(|s, now| View::Overview(Box::new(s.overview(failures, now))))
             }
             Topic::Task(id) => {
-                self.put_together(|reader| View::Task(reader.task(id).map(Box::new)))
+                // Before the picture's revision, so that what changes meanwhile is taken anew.
+                match self.task_now(id)? {
+                    Some(task) => self.put_together(|_| View::Task(Some(Box::new(task)))),
+                    None => self.picture(|_, _| View::Task(None)),
+                }
             }
             Topic::Workers => self.picture(|s, _| View::Workers(s.worker_list())),
             Topic::Worker(name) => {
@@ -141,6 +153,8 @@ impl Monitor {
         let revisions = self.reader().read().revisions();
         match topic {
             Topic::Overview => 0,
+            // What is stored stays as it is.
+            Topic::Tasks(query) if query.after.is_some() => 0,
             Topic::Tasks(_) | Topic::Task(_) => revisions.tasks,
             Topic::Workers | Topic::Worker(_) => revisions.workers,
             Topic::Queues => revisions.queues.max(revisions.workers),

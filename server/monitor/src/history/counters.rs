@@ -27,6 +27,8 @@ impl CounterValues {
 pub struct Loaded {
     /// Tasks, oldest first.
     pub tasks: Vec<super::TaskRecord>,
+    /// The store may have others up to this time, microseconds; absent if these are all.
+    pub older: Option<i64>,
     /// Every counter.
     pub counters: CounterValues,
     /// The newest gaps, oldest first.

@@ -49,6 +49,12 @@ pub enum HistoryError {
         /// The store, without password.
         store: String,
     },
+    /// It was not done when its time was over.
+    #[error("it takes too long")]
+    OutOfTime,
+    /// A place in a list holds what no task of the list is sorted by.
+    #[error("the place is none of this list")]
+    Place,
     /// SQLite refused something.
     #[error("failed to {operation}")]
     Sqlite {

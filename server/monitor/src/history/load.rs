@@ -22,11 +22,15 @@ pub(crate) fn load(store: &Store, room: usize) -> Result<Loaded, HistoryError> {
         ..HistoryQuery::default()
     };
     let mut tasks = store.tasks(&query)?;
+    // Those behind them are of its time or of an earlier one.
+    let last = tasks.last().filter(|_| tasks.len() >= query.limit);
+    let older = last.map(|(cursor, _)| cursor.time);
     tasks.extend(store.unfinished(UNFINISHED.min(most))?);
     tasks.sort_by_key(|(cursor, _)| *cursor);
     tasks.dedup_by_key(|(cursor, _)| *cursor);
     Ok(Loaded {
         tasks: tasks.into_iter().map(|(_, record)| record).collect(),
+        older,
         counters: store.counters()?,
         gaps: store.gaps(GAPS)?,
         audit: store.audit(AUDIT)?,

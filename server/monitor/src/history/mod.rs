@@ -9,6 +9,9 @@ mod error;
 mod load;
 mod location;
 mod merge;
+mod narrow;
+mod page;
+mod place;
 mod postgres;
 mod record;
 mod row;
@@ -21,6 +24,8 @@ pub use counters::{CounterValues, Loaded};
 pub use error::HistoryError;
 pub(crate) use load::load;
 pub use location::{StoreConfig, StoreUrlError, file_name};
+pub use page::{Links, PastPage, PastQuery};
+pub use place::{Order, Place, SortValue};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use record::{Cursor, HistoryQuery, TaskRecord};
 pub(crate) use record::{Past, id_bytes};
@@ -148,6 +153,22 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.set_damaged_aside(found).map(Some),
             Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Returns a page of a list, of what a search finds, until its deadline.
+    pub fn page(&self, query: &PastQuery) -> Result<PastPage, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.page(query),
+            Self::Postgres(store) => store.page(query),
+        }
+    }
+
+    /// Returns what stored tasks tell of another one, of each at most `limit`.
+    pub fn links(&self, id: &TaskId, limit: usize) -> Result<Links, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.links(id, limit),
+            Self::Postgres(store) => store.links(id, limit),
         }
     }
 }

@@ -149,6 +149,7 @@ impl State {
     /// Begins where an earlier run ended.
     pub(crate) fn restore(&mut self, loaded: Loaded, set_aside: Option<PathBuf>) {
         self.tasks.keep_history();
+        self.tasks.go_on_in_store(loaded.older);
         for record in &loaded.tasks {
             self.tasks.restore(record, &mut self.names);
             if let Some(original) = &record.task.retry_of {

@@ -135,6 +135,26 @@ impl State {
         task
     }
 
+    /// Writes who repeats a task into its description.
+    pub(crate) fn add_retries(&self, task: &mut TaskDetail) {
+        self.retries.fill(task);
+    }
+
+    /// Tells which of these tasks are in memory.
+    pub(crate) fn are_here(&self, ids: &[TaskId]) -> Vec<bool> {
+        self.tasks.are_here(ids)
+    }
+
+    /// Tells whether the store has tasks that are not in memory.
+    pub(crate) fn has_older(&self) -> bool {
+        self.tasks.has_older()
+    }
+
+    /// Returns how many tasks are in memory, and the sequence number of the newest.
+    pub(crate) fn extent(&self) -> (u64, u64) {
+        (self.tasks.len() as u64, self.tasks.latest())
+    }
+
     /// Returns the ids of tasks with these sequence numbers; those that are
     /// gone by now are left out.
     pub(crate) fn ids(&self, window: &[u64]) -> Vec<TaskId> {

@@ -4,6 +4,7 @@ mod celery;
 mod door;
 mod history;
 mod honest;
+mod past;
 mod redis;
 mod retry;
 mod schedule;

@@ -62,7 +62,7 @@ impl Control {
 
     /// Tells how a task can be sent once more.
     pub(crate) async fn retry_plan(&self, id: &TaskId) -> Result<RetryPlan, WireError> {
-        let task = self.known(id)?;
+        let task = self.known(id).await?;
         let (findings, registered) =
             futures_util::future::join(self.find_one(&task), self.registered(false)).await;
         let nothing = Found::default();
@@ -85,7 +85,7 @@ impl Control {
         id: &TaskId,
         source: Option<ArgumentSource>,
     ) -> Result<Outcome, WireError> {
-        let task = self.known(id)?;
+        let task = self.known(id).await?;
         may_retry(&task)?;
         let (findings, registered) =
             futures_util::future::join(self.find_one(&task), self.registered(false)).await;
@@ -145,8 +145,14 @@ impl Control {
         })
     }
 
-    fn known(&self, id: &TaskId) -> Result<TaskDetail, WireError> {
-        self.parts.reader.read().task_alone(id).ok_or_else(|| {
+    /// Returns a task that memory or the store has.
+    pub(super) async fn known(&self, id: &TaskId) -> Result<TaskDetail, WireError> {
+        let in_memory = self.parts.reader.read().task_alone(id);
+        let known = match (in_memory, &self.parts.archive) {
+            (None, Some(archive)) => archive.task(id).await?,
+            (known, _) => known,
+        };
+        known.ok_or_else(|| {
             WireError::new(ErrorKind::NotFound, format!("No task {id} is known here."))
         })
     }

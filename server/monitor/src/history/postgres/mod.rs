@@ -7,6 +7,7 @@
 mod aside;
 mod id;
 mod lock;
+mod page;
 mod read;
 mod schema;
 mod tls;
@@ -16,7 +17,10 @@ mod write;
 
 pub use url::{PostgresUrl, PostgresUrlError};
 
-use super::{Batch, CounterValues, Cursor, HistoryError, HistoryQuery, TaskRecord};
+use super::{
+    Batch, CounterValues, Cursor, HistoryError, HistoryQuery, Links, PastPage, PastQuery,
+    TaskRecord,
+};
 use model::{AuditEntry, Gap, TaskId};
 use parking_lot::Mutex;
 use postgres::{Client, error::SqlState};
@@ -101,6 +105,14 @@ impl PostgresStore {
     /// Returns what this dashboard is called among those that share the store.
     fn dashboard(&self) -> Result<String, HistoryError> {
         self.with_writer(|writer| Ok(writer.dashboard.clone()))
+    }
+
+    pub(super) fn page(&self, query: &PastQuery) -> Result<PastPage, HistoryError> {
+        self.read(|reader| reader.page(query))
+    }
+
+    pub(super) fn links(&self, id: &TaskId, limit: usize) -> Result<Links, HistoryError> {
+        self.read(|reader| reader.links(id, limit))
     }
 
     /// Uses the connection that writes, making it anew if it is broken.

@@ -13,7 +13,7 @@ use postgres::{GenericClient, Row, types::ToSql};
 use std::cmp::Reverse;
 
 /// The columns; [`record`] reads them by name.
-const COLUMNS: &str = "key, id, long_id, t.time, state, name, worker, queue, retries, delivery, \
+pub(super) const COLUMNS: &str = "key, id, long_id, t.time, state, name, worker, queue, retries, delivery, \
     sent, received, started, finished, runtime, eta, expires, t.timestamp, clock, pid, \
     exchange, routing_key, client, flags, sources, root, parent, retry_of, \
     args, kwargs, result, exception, reason, past, \
@@ -115,7 +115,10 @@ impl Reader {
         self.records(&rows)
     }
 
-    fn records(&mut self, rows: &[Row]) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
+    pub(super) fn records(
+        &mut self,
+        rows: &[Row],
+    ) -> Result<Vec<(Cursor, TaskRecord)>, HistoryError> {
         let numbers = rows.iter().flat_map(|row| {
             let words = WORDS
                 .iter()

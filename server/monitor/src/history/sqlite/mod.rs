@@ -6,12 +6,17 @@
 mod aside;
 mod damage;
 mod id;
+mod page;
 mod read;
+mod row;
 mod schema;
 mod words;
 mod write;
 
-use super::{Batch, CounterValues, Cursor, HistoryError, HistoryQuery, TaskRecord};
+use super::{
+    Batch, CounterValues, Cursor, HistoryError, HistoryQuery, Links, PastPage, PastQuery,
+    TaskRecord,
+};
 use model::{AuditEntry, Gap, TaskId};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -143,6 +148,14 @@ impl SqliteStore {
         writer.connection = begin(&self.path)?;
         *self.set_aside.lock() = Some(kept.clone());
         Ok(kept)
+    }
+
+    pub(super) fn page(&self, query: &PastQuery) -> Result<PastPage, HistoryError> {
+        self.read(|reader| reader.page(query))
+    }
+
+    pub(super) fn links(&self, id: &TaskId, limit: usize) -> Result<Links, HistoryError> {
+        self.read(|reader| reader.links(id, limit))
     }
 
     /// Reads by a connection that nobody else uses meanwhile.

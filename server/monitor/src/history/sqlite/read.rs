@@ -1,7 +1,7 @@
 //! Reading: rows back into records.
 
 use super::{
-    Cursor, HistoryError, HistoryQuery, Reader, TaskRecord, failed, id,
+    Cursor, HistoryError, HistoryQuery, Links, Reader, TaskRecord, failed, id,
     id::StoredId,
     words::{self, Texts},
 };
@@ -34,6 +34,36 @@ impl Reader {
             })
             .map(|found| found.map(|(_, record)| record))
             .map_err(failed("read a task"))
+    }
+
+    /// Returns what stored tasks tell of another one, oldest first.
+    pub(super) fn links(&mut self, id: &TaskId, limit: usize) -> Result<Links, HistoryError> {
+        let id = StoredId::new(id);
+        let (connection, texts) = (&self.connection, &mut self.texts);
+        let sql = format!(
+            "SELECT {COLUMNS} FROM tasks WHERE parent_high = ?1 AND parent = ?2 \
+             ORDER BY time, key LIMIT {limit}"
+        );
+        let mut children = || {
+            let mut select = connection.prepare_cached(&sql)?;
+            let rows = select.query_map((id.high(), id), |row| {
+                Ok(record(connection, texts, row)?.1.task)
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let children = children().map_err(failed("read a task's children"))?;
+        let sql =
+            format!("SELECT id FROM tasks WHERE retry_of = ?1 ORDER BY time, key LIMIT {limit}");
+        let retried_as = || {
+            let mut select = connection.prepare_cached(&sql)?;
+            let rows = select.query_map([id], |row| read_id(row, 0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let retried_as = retried_as().map_err(failed("read a task's retries"))?;
+        Ok(Links {
+            children,
+            retried_as: retried_as.into_iter().flatten().collect(),
+        })
     }
 
     pub(super) fn tasks(
@@ -170,12 +200,29 @@ impl Filter {
 }
 
 /// Returns the number of a state; `None` if no task ever had it.
-fn state_number(connection: &Connection, state: &TaskState) -> Result<Option<i64>, HistoryError> {
+pub(super) fn state_number(
+    connection: &Connection,
+    state: &TaskState,
+) -> Result<Option<i64>, HistoryError> {
     match built_in(state) {
         Some(place) => Ok(Some(place)),
         None => Ok(words::find(connection, Kind::State, state.as_str())?
             .map(|number| FIRST_CUSTOM + number)),
     }
+}
+
+/// Returns the task with the store's own number.
+pub(super) fn by_key(
+    connection: &Connection,
+    texts: &mut Texts,
+    key: i64,
+) -> Result<TaskRecord, HistoryError> {
+    let sql = format!("SELECT {COLUMNS} FROM tasks WHERE key = ?1");
+    connection
+        .prepare_cached(&sql)
+        .and_then(|mut select| select.query_row([key], |row| record(connection, texts, row)))
+        .map(|(_, record)| record)
+        .map_err(failed("read a task"))
 }
 
 fn record(

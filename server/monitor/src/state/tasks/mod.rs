@@ -6,6 +6,7 @@
 mod apply;
 mod attempts;
 mod bits;
+mod border;
 mod children;
 mod look;
 mod open;
@@ -113,6 +114,7 @@ pub(crate) struct Tasks {
     /// Whether a store saves what changes.
     is_saved: bool,
     lost_to_history: u64,
+    border: border::Border,
     /// Running tasks that take far longer than usual, and the usual time in seconds.
     slow: HashMap<u64, f64>,
 }
@@ -136,6 +138,7 @@ impl Tasks {
             evicted_running: 0,
             is_saved: false,
             lost_to_history: 0,
+            border: border::Border::default(),
             slow: HashMap::new(),
         }
     }
@@ -354,6 +357,8 @@ impl Tasks {
             }
             let state = segment.state[at];
             self.counts[usize::from(state)] -= 1;
+            // Those that are kept for now may find no room.
+            self.note_forgotten(segment, at);
             if is_held_by_a_worker(state) {
                 kept.push_back(segment.moving(at));
             } else {

@@ -12,7 +12,7 @@ use super::{
     search::Plan,
     slot::Slot,
 };
-use crate::state::Names;
+use crate::{history::Order as ListOrder, state::Names};
 use model::{
     QueueName, SearchExpression, TaskCount, TaskName, TaskPage, TaskQuery, TaskState, WorkerName,
 };
@@ -55,6 +55,7 @@ pub(crate) struct Scan {
     newer: u64,
     total: u64,
     best: Best,
+    list: ListOrder,
 }
 
 /// A segment that may be gone through without the lock.
@@ -98,6 +99,7 @@ impl Scan {
             total: 0,
             // One more tells whether there are others behind the window.
             best: Best::new(offset.saturating_add(limit).saturating_add(1)),
+            list: ListOrder::of(query),
         }
     }
 
@@ -247,6 +249,7 @@ impl Scan {
             by_code: self.is_counted.then(|| Box::new(self.by_code)),
             total: (!self.is_cut_short).then_some(self.total),
             newer: self.newer,
+            list: self.list,
         }
     }
 }
@@ -260,6 +263,7 @@ pub(crate) struct Found {
     /// How many match; always known if the query asks for counts.
     pub(crate) total: Option<u64>,
     newer: u64,
+    list: ListOrder,
 }
 
 impl Found {
@@ -275,6 +279,7 @@ impl Found {
             stored: tasks.len() as u64,
             latest: tasks.latest(),
             newer: self.newer,
+            older: tasks.older(self.list),
         }
     }
 }

@@ -37,6 +37,7 @@ fn by_id(state: &State) -> BTreeMap<TaskId, TaskDetail> {
 fn restored(tasks: Vec<TaskRecord>) -> State {
     let mut state = state(10_000);
     let loaded = Loaded {
+        older: None,
         tasks,
         ..Loaded::default()
     };
@@ -168,6 +169,7 @@ fn counters_go_on_and_the_time_between_is_a_gap() {
         .into_batch(&mut Saved::default(), &mut batch, end);
     let mut after = state(10_000);
     let loaded = Loaded {
+        older: None,
         counters: batch.counters,
         gaps: batch.gaps.expect("there is a gap"),
         ..Loaded::default()

@@ -4,6 +4,7 @@ mod golden;
 mod history;
 mod laws;
 mod losses;
+mod past;
 mod repair;
 mod schedule;
 mod searches;

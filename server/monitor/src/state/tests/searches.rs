@@ -1,7 +1,7 @@
 //! Searches over columns and blocks find what searches mean.
 
 #[path = "../../../../../app/model/tests/search_law/mod.rs"]
-mod search_law;
+pub(super) mod search_law;
 
 use super::{publish, state};
 use crate::state::{Scan, State, Step};
@@ -19,7 +19,7 @@ fn seconds(micros: i64) -> f64 {
 }
 
 /// Publishes what would have made such a task, as far as events can.
-fn live(state: &mut State, task: &Task) {
+pub(super) fn live(state: &mut State, task: &Task) {
     let mut tell = |kind: &str, at: Option<i64>, more: Value| {
         let Some(at) = at else { return };
         let mut event = json!({
@@ -101,7 +101,7 @@ fn known(detail: &TaskDetail, told: &Task) -> Task {
 }
 
 /// Gives each task an id of its own that still looks like the generated one.
-fn with_own_id(number: usize, task: Task) -> Task {
+pub(super) fn with_own_id(number: usize, task: Task) -> Task {
     let id = match task.id.len() {
         36 => format!("{}{number:04x}", &task.id[..32]),
         _ => format!("{}{number}", task.id),
@@ -204,6 +204,10 @@ proptest! {
                 state.tasks.settle();
             }
         }
+        let details: Vec<TaskDetail> = tasks
+            .iter()
+            .filter_map(|told| state.task(&told.id.as_str().into()))
+            .collect();
         let known: Vec<Task> = tasks
             .iter()
             .filter_map(|told| Some(known(&state.task(&told.id.as_str().into())?, told)))
@@ -228,6 +232,13 @@ proptest! {
             let first = TaskQuery { limit: 5, sort, count: TaskCount::None, ..query.clone() };
             let page = state.task_page(&first, &search);
             prop_assert_eq!(page_of_two(&state, &first, &search).rows, page.rows);
+            // A task that is not in memory is asked as a whole.
+            let whole: BTreeSet<String> = details
+                .iter()
+                .filter(|detail| search.matches(*detail, Timestamp(NOW)))
+                .map(|detail| detail.summary.id.to_string())
+                .collect();
+            prop_assert_eq!(&whole, &meant, "{}", text);
         }
     }
 }
