@@ -22,6 +22,7 @@ pub mod serve;
 pub mod shutdown;
 pub mod state;
 mod stream;
+pub mod tool;
 mod ui;
 
 pub use access::Access;

@@ -1,7 +1,10 @@
 //! The `celeriac` binary.
 
 use anyhow::{Context, Result};
-use server::{Config, ConfigError, config::LogFormat, log::RedactedLog, serve, shutdown};
+use server::{
+    Config, ConfigError, config::LogFormat, log::RedactedLog, serve, shutdown, tool,
+    tool::ToolError,
+};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -10,6 +13,16 @@ use std::{
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    if let Some(tool) = tool::asked_for(std::env::args_os()) {
+        return match tool.and_then(tool::run) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(ToolError::Asked(text)) => {
+                let _ = io::stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error, error.code()),
+        };
+    }
     let config = match Config::load(std::env::args_os()) {
         Ok(config) => config,
         Err(ConfigError::Asked(text)) => {

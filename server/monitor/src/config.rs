@@ -1,6 +1,6 @@
 //! What the engine is told at start.
 
-use crate::history::StoreConfig;
+use crate::history::{Retention, StoreConfig};
 use crate::redact::Redactor;
 use protocol::{Keyspace, RedisUrl};
 use std::{sync::Arc, time::Duration};
@@ -45,6 +45,8 @@ pub struct MonitorConfig {
     pub store: Option<StoreConfig>,
     /// Whether viewers see no arguments, results and texts of exceptions.
     pub hide_args: bool,
+    /// How long and how much of it.
+    pub retention: Retention,
     /// The dashboard's version, for the screens.
     pub version: String,
     /// What is taken out of every text before it is kept.
@@ -77,6 +79,7 @@ impl MonitorConfig {
             result_stream: false,
             store: None,
             hide_args: false,
+            retention: Retention::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             redactor: Arc::new(Redactor::with_default_keys()),
         }

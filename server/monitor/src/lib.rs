@@ -47,7 +47,7 @@ use broker::{
 use cell::{Haste, StateReader};
 use control::Control;
 use feed::{Views, Watched};
-use history::{HistoryError, Store, WriterHandle};
+use history::{HistoryError, Pruner, Store, WriterHandle};
 use inspector::Inspector;
 use intake::Intake;
 use model::{
@@ -109,9 +109,15 @@ struct History {
 }
 
 impl History {
-    fn start(store: Arc<Store>, reader: StateReader, intake: Intake) -> Result<Self, StartError> {
+    fn start(
+        store: Arc<Store>,
+        reader: StateReader,
+        intake: Intake,
+        pruner: Pruner,
+    ) -> Result<Self, StartError> {
         let handle = WriterHandle::default();
-        let writer = history::Writer::new(Arc::clone(&store), reader, intake, handle.clone());
+        let writer =
+            history::Writer::new(Arc::clone(&store), reader, intake, handle.clone(), pruner);
         let writer = spawn_thread("celeriac-history", move || writer.run())?;
         Ok(Self {
             store,
@@ -261,7 +267,10 @@ impl Monitor {
         tracker.spawn(poller.run(cancel.clone()));
         tracker.close();
         let history = store
-            .map(|store| History::start(store, reader.clone(), intake.clone()))
+            .map(|store| {
+                let pruner = Pruner::new(config.retention.clone());
+                History::start(store, reader.clone(), intake.clone(), pruner)
+            })
             .transpose()?;
         Ok(Self {
             inner: Arc::new(Inner {

@@ -2,14 +2,15 @@
 //! `Leptos.toml`, read once, checked once, handed down as typed parts.
 
 mod options;
+pub(crate) mod retention;
 mod site;
-mod store;
+pub(crate) mod store;
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use leptos::config::LeptosOptions;
 use monitor::{
     MonitorConfig,
-    history::StoreUrlError,
+    history::{Retention, StoreUrlError},
     redact::{DEFAULT_KEYS, RedactError, Redactor},
 };
 pub use options::LogFormat;
@@ -179,6 +180,11 @@ impl Config {
         Ok(Self {
             monitor: MonitorConfig {
                 store,
+                retention: Retention {
+                    tasks: options.retain.0,
+                    failures: options.retain_failures.0,
+                    rows: options.retain_rows,
+                },
                 orphan_grace: options.orphan_grace,
                 visibility_timeout: options.visibility_timeout,
                 redbeat_prefix: options.redbeat_prefix,

@@ -6,6 +6,7 @@
     reason = "the comments on fields are the text of --help, which would show backticks"
 )]
 
+use super::retention::Keep;
 use clap::{Command, Parser, ValueEnum};
 use std::{str::FromStr, time::Duration};
 
@@ -15,7 +16,11 @@ use std::{str::FromStr, time::Duration};
 /// for Flower's variables (FLOWER_PORT) the dashboard's own name
 /// (CELERIAC_PORT) is understood as well and wins.
 #[derive(Parser)]
-#[command(name = "celeriac", version)]
+#[command(
+    name = "celeriac",
+    version,
+    after_help = "History has commands of its own: celeriac prune, celeriac store (see celeriac store --help)"
+)]
 pub(super) struct Options {
     /// The broker: redis://, rediss://, redis+socket:// or sentinel://
     #[arg(
@@ -148,9 +153,31 @@ pub(super) struct Options {
           default_value = "67108864", value_parser = parse_at_least::<0>)]
     pub(super) seen_bytes: usize,
 
-    /// Where history is kept: sqlite:///path/to/a/file, or none [default: a file per broker in the user's data directory]
+    /// Where history is kept: sqlite:///path/to/a/file, postgres://user@host/database, or none [default: a file per broker in the user's data directory]
     #[arg(long, value_name = "URL", env = "CELERIAC_STORE")]
     pub(super) store: Option<String>,
+
+    /// How long history keeps tasks that ended without failing, such as 30d or 12h; off for ever
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "CELERIAC_RETAIN",
+        default_value = "30d"
+    )]
+    pub(super) retain: Keep,
+
+    /// How long history keeps tasks that failed or lost their worker
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "CELERIAC_RETAIN_FAILURES",
+        default_value = "90d"
+    )]
+    pub(super) retain_failures: Keep,
+
+    /// Most tasks that history keeps, the newest; those that have not ended stay anyway [default: any number]
+    #[arg(long, value_name = "N", env = "CELERIAC_RETAIN_ROWS")]
+    pub(super) retain_rows: Option<u64>,
 
     /// Celery's broker_transport_options.global_keyprefix
     #[arg(long, value_name = "TEXT", env = "CELERIAC_KEY_PREFIX")]

@@ -6,7 +6,7 @@ use protocol::{Keyspace, RedisUrl};
 
 /// What `--store` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(crate) enum Choice {
     /// Nothing.
     Default,
     /// Keep no history.
@@ -16,7 +16,7 @@ pub(super) enum Choice {
 }
 
 /// Reads the option; an empty value is as good as none.
-pub(super) fn choose(option: Option<&str>) -> Result<Choice, StoreUrlError> {
+pub(crate) fn choose(option: Option<&str>) -> Result<Choice, StoreUrlError> {
     match option {
         None | Some("") => Ok(Choice::Default),
         Some(text) if text.eq_ignore_ascii_case("none") => Ok(Choice::None),

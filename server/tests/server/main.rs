@@ -14,3 +14,4 @@ mod results;
 mod stream;
 mod suggestions;
 mod support;
+mod tool;

@@ -4,35 +4,41 @@
 //! from asynchronous code does so on a blocking thread. `record` holds what is
 //! common to them. Only the history writer's thread writes.
 
+mod check;
 mod counters;
 mod error;
 mod load;
 mod location;
 mod merge;
+mod migrate;
 mod narrow;
 mod page;
 mod place;
 mod postgres;
 mod record;
+mod retention;
 mod row;
 mod sqlite;
 mod text;
 mod writer;
 
+pub use check::Report;
 pub(crate) use counters::total;
 pub use counters::{CounterValues, Loaded};
 pub use error::HistoryError;
 pub(crate) use load::load;
 pub use location::{StoreConfig, StoreUrlError, file_name};
+pub use migrate::{Migrated, migrate};
 pub use page::{Links, PastPage, PastQuery};
 pub use place::{Order, Place, SortValue};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use record::{Cursor, HistoryQuery, TaskRecord};
 pub(crate) use record::{Past, id_bytes};
+pub use retention::{FAILURES, OTHER_ENDS, Pruner, Retention};
 pub use sqlite::SqliteStore;
 pub(crate) use writer::{Writer, WriterHandle};
 
-use model::{AuditEntry, Gap, TaskId};
+use model::{AuditEntry, Gap, TaskId, TaskState, Timestamp};
 use std::path::PathBuf;
 
 /// What is written at once.
@@ -73,6 +79,22 @@ impl Store {
         match config {
             StoreConfig::Sqlite(path) => SqliteStore::open(path).map(Self::Sqlite),
             StoreConfig::Postgres(url) => PostgresStore::open(url).map(Self::Postgres),
+        }
+    }
+
+    /// Opens a store that is there for reading alone, also while a dashboard writes to it.
+    pub fn open_to_read(config: &StoreConfig) -> Result<Self, HistoryError> {
+        match config {
+            StoreConfig::Sqlite(path) => SqliteStore::open_to_read(path).map(Self::Sqlite),
+            StoreConfig::Postgres(url) => PostgresStore::open_to_read(url).map(Self::Postgres),
+        }
+    }
+
+    /// Returns the one number that a statement asks for.
+    fn number(&self, sql: &str) -> Result<i64, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.number(sql),
+            Self::Postgres(store) => store.number(sql),
         }
     }
 
@@ -132,6 +154,55 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.audit(limit),
             Self::Postgres(store) => store.audit(limit),
+        }
+    }
+
+    /// Returns how many tasks are stored; with millions it takes a moment.
+    pub fn count(&self) -> Result<u64, HistoryError> {
+        let count = self.number("SELECT count(*) FROM tasks")?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Removes up to `most` tasks that ended before, in one of these states,
+    /// oldest first; returns how many.
+    pub fn remove_before(
+        &self,
+        states: &[TaskState],
+        before: Timestamp,
+        most: usize,
+    ) -> Result<u64, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.remove_before(states, before, most),
+            Self::Postgres(store) => store.remove_before(states, before, most),
+        }
+    }
+
+    /// Removes up to `most` of the oldest tasks that have ended; returns how many.
+    pub fn remove_oldest(&self, most: usize) -> Result<u64, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.remove_oldest(most),
+            Self::Postgres(store) => store.remove_oldest(most),
+        }
+    }
+
+    /// Removes gaps and audit entries from before.
+    pub(crate) fn remove_notes(
+        &self,
+        gaps: Timestamp,
+        audit: Timestamp,
+    ) -> Result<(), HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.remove_notes(gaps, audit),
+            Self::Postgres(store) => store.remove_notes(gaps, audit),
+        }
+    }
+
+    /// Removes those of the `most` tracebacks behind a number that no task has;
+    /// returns where to go on.
+    pub(crate) fn remove_unused(&self, after: i64, most: usize) -> Result<i64, HistoryError> {
+        match self {
+            Self::Sqlite(store) => store.remove_unused(after, most),
+            Self::Postgres(store) => store.remove_unused(after, most),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The thread that saves: it takes what changed out of memory in small parts
 //! and writes it in large ones. Nobody waits for it.
 
-use super::{Batch, HistoryError, Store};
+use super::{Batch, HistoryError, Pruner, Store};
 use crate::{
     cell::StateReader,
     clock,
@@ -91,6 +91,7 @@ pub(crate) struct Writer {
     /// What of the counters, gaps and audit log is written or on its way.
     known: Saved,
     counters_due: Instant,
+    pruner: Pruner,
 }
 
 impl Writer {
@@ -99,6 +100,7 @@ impl Writer {
         reader: StateReader,
         intake: Intake,
         handle: WriterHandle,
+        pruner: Pruner,
     ) -> Self {
         Self {
             store,
@@ -109,6 +111,7 @@ impl Writer {
             is_failing: false,
             known: Saved::default(),
             counters_due: Instant::now(),
+            pruner,
         }
     }
 
@@ -131,6 +134,21 @@ impl Writer {
             if is_last {
                 self.take_leave();
                 return;
+            }
+            if !self.is_failing {
+                self.prune();
+            }
+        }
+    }
+
+    /// Removes a little of what is kept no longer.
+    fn prune(&mut self) {
+        match self.pruner.step(&self.store, clock::now()) {
+            Ok(0) => {}
+            Ok(tasks) => tracing::debug!(tasks, "removed old tasks from history"),
+            // What is wrong with the store is said when something is to be written.
+            Err(error) => {
+                tracing::warn!(cause = %error.chain(), "failed to remove old tasks from history");
             }
         }
     }

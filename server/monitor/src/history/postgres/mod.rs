@@ -8,6 +8,7 @@ mod aside;
 mod id;
 mod lock;
 mod page;
+mod prune;
 mod read;
 mod schema;
 mod tls;
@@ -21,7 +22,7 @@ use super::{
     Batch, CounterValues, Cursor, HistoryError, HistoryQuery, Links, PastPage, PastQuery,
     TaskRecord,
 };
-use model::{AuditEntry, Gap, TaskId};
+use model::{AuditEntry, Gap, TaskId, TaskState, Timestamp};
 use parking_lot::Mutex;
 use postgres::{Client, error::SqlState};
 use std::borrow::Cow;
@@ -58,6 +59,17 @@ impl PostgresStore {
             writer: Mutex::new(Some(writer)),
             readers: Mutex::default(),
         })
+    }
+
+    /// Opens a store that is there for reading.
+    pub fn open_to_read(url: &PostgresUrl) -> Result<Self, HistoryError> {
+        let store = Self {
+            url: url.clone(),
+            writer: Mutex::default(),
+            readers: Mutex::default(),
+        };
+        store.read(|reader| schema::check(&mut reader.client, url))?;
+        Ok(store)
     }
 
     /// Returns where it is.
@@ -100,6 +112,35 @@ impl PostgresStore {
     pub(super) fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, HistoryError> {
         let dashboard = self.dashboard()?;
         self.read(|reader| reader.audit(&dashboard, limit))
+    }
+
+    pub(super) fn number(&self, sql: &str) -> Result<i64, HistoryError> {
+        self.read(|reader| reader.number(sql))
+    }
+
+    pub(super) fn remove_before(
+        &self,
+        states: &[TaskState],
+        before: Timestamp,
+        most: usize,
+    ) -> Result<u64, HistoryError> {
+        self.with_writer(|writer| writer.remove_before(states, before, most))
+    }
+
+    pub(super) fn remove_oldest(&self, most: usize) -> Result<u64, HistoryError> {
+        self.with_writer(|writer| writer.remove_oldest(most))
+    }
+
+    pub(super) fn remove_notes(
+        &self,
+        gaps: Timestamp,
+        audit: Timestamp,
+    ) -> Result<(), HistoryError> {
+        self.with_writer(|writer| writer.remove_notes(gaps, audit))
+    }
+
+    pub(super) fn remove_unused(&self, after: i64, most: usize) -> Result<i64, HistoryError> {
+        self.with_writer(|writer| writer.remove_unused(after, most))
     }
 
     /// Returns what this dashboard is called among those that share the store.

@@ -56,6 +56,19 @@ impl Reader {
         self.of_states(&states, &filter, query.limit)
     }
 
+    /// Returns the one number that a statement asks for.
+    pub(super) fn number(&mut self, sql: &str) -> Result<i64, HistoryError> {
+        let mut counted = || {
+            let mut transaction = self.client.transaction()?;
+            // Nobody looks at a page meanwhile, and there may be much.
+            transaction.batch_execute("SET LOCAL statement_timeout = 0")?;
+            let row = transaction.query_one(sql, &[])?;
+            transaction.commit()?;
+            row.try_get(0)
+        };
+        counted().map_err(failed("count what is stored"))
+    }
+
     /// Returns the newest tasks that have not ended, newest first.
     pub(super) fn unfinished(
         &mut self,

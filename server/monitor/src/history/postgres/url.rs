@@ -36,7 +36,7 @@ pub struct PostgresUrl {
     password: Option<String>,
     pub(super) database: String,
     pub(super) tls: Tls,
-    pub(super) schema: String,
+    pub(in crate::history) schema: String,
     pub(super) dashboard: Option<String>,
 }
 

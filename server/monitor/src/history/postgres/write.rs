@@ -65,10 +65,10 @@ const STORE_TRACEBACKS: &str = "INSERT INTO tracebacks (id, text)
 
 /// The connection that writes.
 pub(super) struct Writer {
-    client: Client,
+    pub(super) client: Client,
     numbers: Numbers,
     /// Held shared while words and tracebacks are taken into use.
-    lock: i64,
+    pub(super) lock: i64,
     store_tasks: Statement,
     store_tracebacks: Statement,
     /// What this dashboard is called among those that share the store.

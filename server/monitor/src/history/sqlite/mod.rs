@@ -7,6 +7,7 @@ mod aside;
 mod damage;
 mod id;
 mod page;
+mod prune;
 mod read;
 mod row;
 mod schema;
@@ -17,7 +18,7 @@ use super::{
     Batch, CounterValues, Cursor, HistoryError, HistoryQuery, Links, PastPage, PastQuery,
     TaskRecord,
 };
-use model::{AuditEntry, Gap, TaskId};
+use model::{AuditEntry, Gap, TaskId, TaskState, Timestamp};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
@@ -41,7 +42,7 @@ pub struct SqliteStore {
     readers: Mutex<Readers>,
     set_aside: Mutex<Option<PathBuf>>,
     /// Held as long as the store is open: one dashboard writes to a file.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -85,7 +86,30 @@ impl SqliteStore {
             }),
             readers: Mutex::default(),
             set_aside: Mutex::new(set_aside),
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens a file that is there for reading alone.
+    pub fn open_to_read(path: &Path) -> Result<Self, HistoryError> {
+        if !path.exists() {
+            return Err(HistoryError::NoHistory {
+                store: path.display().to_string(),
+            });
+        }
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        schema::check(&connection, path).map_err(|error| error.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            // A connection that only reads refuses what a writer would do.
+            writer: Mutex::new(Writer {
+                connection,
+                numbers: Numbers::default(),
+                updates: write::Updates::default(),
+            }),
+            readers: Mutex::default(),
+            set_aside: Mutex::default(),
+            _lock: None,
         })
     }
 
@@ -129,6 +153,35 @@ impl SqliteStore {
         self.read(|reader| reader.audit(limit))
     }
 
+    pub(super) fn number(&self, sql: &str) -> Result<i64, HistoryError> {
+        self.read(|reader| reader.number(sql))
+    }
+
+    pub(super) fn remove_before(
+        &self,
+        states: &[TaskState],
+        before: Timestamp,
+        most: usize,
+    ) -> Result<u64, HistoryError> {
+        self.with_writer(|writer| writer.remove_before(states, before, most))
+    }
+
+    pub(super) fn remove_oldest(&self, most: usize) -> Result<u64, HistoryError> {
+        self.with_writer(|writer| writer.remove_oldest(most))
+    }
+
+    pub(super) fn remove_notes(
+        &self,
+        gaps: Timestamp,
+        audit: Timestamp,
+    ) -> Result<(), HistoryError> {
+        self.with_writer(|writer| writer.remove_notes(gaps, audit))
+    }
+
+    pub(super) fn remove_unused(&self, after: i64, most: usize) -> Result<i64, HistoryError> {
+        self.with_writer(|writer| writer.remove_unused(after, most))
+    }
+
     pub(super) fn set_aside(&self) -> Option<PathBuf> {
         self.set_aside.lock().clone()
     }
@@ -156,6 +209,13 @@ impl SqliteStore {
 
     pub(super) fn links(&self, id: &TaskId, limit: usize) -> Result<Links, HistoryError> {
         self.read(|reader| reader.links(id, limit))
+    }
+
+    fn with_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, HistoryError>,
+    ) -> Result<T, HistoryError> {
+        work(&mut self.writer.lock()).map_err(|error| error.at(&self.path))
     }
 
     /// Reads by a connection that nobody else uses meanwhile.

@@ -76,6 +76,13 @@ impl Reader {
         }
     }
 
+    /// Returns the one number that a statement asks for.
+    pub(super) fn number(&mut self, sql: &str) -> Result<i64, HistoryError> {
+        self.connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(failed("count what is stored"))
+    }
+
     /// Returns the newest tasks that have not ended, newest first.
     pub(super) fn unfinished(
         &mut self,

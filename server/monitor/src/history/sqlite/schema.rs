@@ -11,14 +11,7 @@ pub(super) const STEPS: &[&str] = &[include_str!("schema/1.sql")];
 /// Brings a database up to date, each step in a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
     let version = version(connection)?;
-    let known = STEPS.len() as i64;
-    if version > known {
-        return Err(HistoryError::NewerSchema {
-            store: path.display().to_string(),
-            found: version,
-            known,
-        });
-    }
+    refuse_newer(version, path)?;
     for (step, sql) in (1_i64..).zip(STEPS) {
         if step <= version {
             continue;
@@ -36,6 +29,29 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Hi
         if version > 0 {
             tracing::info!(path = %path.display(), version = step, "brought the history's schema up to date");
         }
+    }
+    Ok(())
+}
+
+/// Refuses a schema that a newer release has changed, and a file that has none.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), HistoryError> {
+    let version = version(connection)?;
+    if version == 0 {
+        return Err(HistoryError::NoHistory {
+            store: path.display().to_string(),
+        });
+    }
+    refuse_newer(version, path)
+}
+
+fn refuse_newer(version: i64, path: &Path) -> Result<(), HistoryError> {
+    let known = STEPS.len() as i64;
+    if version > known {
+        return Err(HistoryError::NewerSchema {
+            store: path.display().to_string(),
+            found: version,
+            known,
+        });
     }
     Ok(())
 }

@@ -200,7 +200,7 @@ pub(crate) enum Home {
     Sqlite(TempDir),
     Postgres {
         store: StoreConfig,
-        _runs: Arc<Server>,
+        runs: Arc<Server>,
     },
 }
 
@@ -214,7 +214,7 @@ impl Home {
         let store = server.new_store();
         Self::Postgres {
             store,
-            _runs: server,
+            runs: server,
         }
     }
 
@@ -222,6 +222,26 @@ impl Home {
         match self {
             Self::Sqlite(directory) => StoreConfig::Sqlite(directory.path().join("history.db")),
             Self::Postgres { store, .. } => store.clone(),
+        }
+    }
+
+    /// Changes what is stored past the store.
+    pub(crate) fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(directory) => {
+                let path = directory.path().join("history.db");
+                let connection = rusqlite::Connection::open(path).expect("it is there");
+                connection.execute_batch(sql).expect("it can be changed");
+            }
+            Self::Postgres { store, runs } => {
+                let StoreConfig::Postgres(url) = store else {
+                    unreachable!("the server gives addresses")
+                };
+                let sql = format!("SET search_path = {}; {sql}", url.schema);
+                runs.connect()
+                    .batch_execute(&sql)
+                    .expect("it can be changed");
+            }
         }
     }
 

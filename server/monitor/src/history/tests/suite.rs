@@ -2,11 +2,14 @@
 
 use super::{failed_after_a_retry, server::Home, started, succeeded};
 use crate::{
-    history::{Batch, CounterValues, HistoryQuery, Store, TaskRecord},
+    history::{
+        Batch, CounterValues, HistoryError, HistoryQuery, Pruner, Retention, Store, TaskRecord,
+        migrate,
+    },
     state::metrics::{EventCount, RuntimeHistogram},
 };
 use model::{Gap, GapCause, TaskId, TaskState, Timestamp};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Makes each function a test of SQLite and one of PostgreSQL.
 macro_rules! tests_of_every_store {
@@ -29,6 +32,12 @@ tests_of_every_store! {
     times_and_words_bound_what_is_read
     what_is_counted_and_listed_is_read_again
     what_has_not_ended_is_found_newest_first
+    what_is_older_than_it_is_kept_goes_and_what_runs_stays
+    of_too_many_tasks_the_oldest_that_ended_go
+    tracebacks_go_with_the_last_task_that_has_them
+    a_check_counts_and_finds_what_is_lost
+    a_store_that_is_read_alone_is_there_already_and_can_be_in_use
+    a_history_moves_into_another_store_and_goes_on_where_it_was_broken_off
 }
 
 pub(super) fn write(store: &Store, tasks: &[TaskRecord]) {
@@ -247,4 +256,150 @@ fn what_has_not_ended_is_found_newest_first(home: &Home) {
     let found: Vec<_> = found.into_iter().map(|(_, record)| record).collect();
     assert_eq!(found, [records[2].clone(), records[0].clone()]);
     assert_eq!(store.unfinished(1).expect("they can be read").len(), 1);
+}
+
+/// Returns when the `number`th task of the tests is so many seconds old.
+fn later(number: u32, seconds: i64) -> Timestamp {
+    Timestamp(started(number).time() + seconds * 1_000_000)
+}
+
+fn prune(store: &Store, retention: Retention, now: Timestamp) -> u64 {
+    let mut pruner = Pruner::new(retention);
+    let mut removed = 0;
+    loop {
+        match pruner.remove(store, now).expect("they can be removed") {
+            0 => return removed,
+            more => removed += more,
+        }
+    }
+}
+
+fn numbers_left(store: &Store) -> Vec<bool> {
+    (0..12)
+        .map(|number| read(store, &started(number).task.summary.id).is_some())
+        .collect()
+}
+
+fn what_is_older_than_it_is_kept_goes_and_what_runs_stays(home: &Home) {
+    let store = home.open();
+    let kind = |number: u32| match number % 3 {
+        0 => started(number),
+        1 => succeeded(number),
+        _ => failed_after_a_retry(number),
+    };
+    write(&store, &(0..12).map(kind).collect::<Vec<_>>());
+    let retention = Retention {
+        tasks: Some(Duration::from_secs(30)),
+        failures: Some(Duration::from_secs(60)),
+        rows: None,
+    };
+    // Tasks are ten seconds apart and end within ten seconds.
+    assert_eq!(prune(&store, retention, later(11, 20)), 3 + 2);
+    let left: Vec<_> = (0..12)
+        .map(|number| match number % 3 {
+            0 => true,
+            1 => number >= 10,
+            _ => number >= 8,
+        })
+        .collect();
+    assert_eq!(numbers_left(&store), left);
+    assert_eq!(store.count().expect("they can be counted"), 7);
+}
+
+fn of_too_many_tasks_the_oldest_that_ended_go(home: &Home) {
+    let store = home.open();
+    let kind = |number: u32| match number {
+        0 | 5 => started(number),
+        _ => succeeded(number),
+    };
+    write(&store, &(0..12).map(kind).collect::<Vec<_>>());
+    let retention = Retention {
+        tasks: None,
+        failures: None,
+        rows: Some(4),
+    };
+    assert_eq!(prune(&store, retention, later(11, 0)), 8);
+    let left: Vec<_> = (0..12).map(|n| n == 0 || n == 5 || n >= 10).collect();
+    assert_eq!(numbers_left(&store), left);
+}
+
+fn tracebacks_go_with_the_last_task_that_has_them(home: &Home) {
+    let store = home.open();
+    write(&store, &[failed_after_a_retry(0), failed_after_a_retry(1)]);
+    let sweep = || {
+        let next = store.remove_unused(i64::MIN, 100).expect("it can be swept");
+        next != i64::MIN
+    };
+    assert_eq!(store.remove_oldest(1).expect("it can be removed"), 1);
+    assert!(sweep(), "there is one");
+    let left = read(&store, &started(1).task.summary.id).expect("it is there");
+    assert!(left.task.traceback.is_some());
+    assert_eq!(store.remove_oldest(9).expect("it can be removed"), 1);
+    assert!(sweep(), "there is one");
+    assert!(!sweep(), "there is none");
+    write(&store, &[failed_after_a_retry(1)]);
+    let again = read(&store, &started(1).task.summary.id).expect("it is there");
+    assert_eq!(again.task.traceback, left.task.traceback);
+}
+
+fn a_check_counts_and_finds_what_is_lost(home: &Home) {
+    let store = home.open();
+    write(&store, &[started(0), succeeded(1), failed_after_a_retry(2)]);
+    let report = store.check(|_| ()).expect("it can be looked at");
+    assert_eq!(report.problems, Vec::<String>::new());
+    let state = |name: &str| (name.to_owned(), 1);
+    assert_eq!(
+        report.states,
+        [state("STARTED"), state("SUCCESS"), state("FAILURE")]
+    );
+    assert_eq!(report.others[0], ("tracebacks", 1));
+    assert!(report.schema >= 1 && report.size_bytes > 0, "{report:?}");
+    home.execute("DELETE FROM words WHERE kind = 3");
+    let report = store.check(|_| ()).expect("it can be looked at");
+    assert_eq!(report.problems, ["3 tasks whose queue is lost"]);
+}
+
+fn a_store_that_is_read_alone_is_there_already_and_can_be_in_use(home: &Home) {
+    let error = Store::open_to_read(&home.config()).expect_err("nothing is there");
+    assert!(matches!(error, HistoryError::NoHistory { .. }), "{error}");
+    let writes = home.open();
+    let reads = Store::open_to_read(&home.config()).expect("it is there");
+    write(&writes, &[succeeded(1)]);
+    let id = succeeded(1).task.summary.id;
+    assert_eq!(read(&reads, &id), Some(succeeded(1)));
+}
+
+fn a_history_moves_into_another_store_and_goes_on_where_it_was_broken_off(home: &Home) {
+    let old = Home::sqlite();
+    let from = old.open();
+    let records: Vec<_> = (0..4_500).map(succeeded).collect();
+    write(&from, &records);
+    let counters = CounterValues {
+        totals: BTreeMap::from([("events".to_owned(), 7)]),
+        ..CounterValues::default()
+    };
+    let batch = Batch {
+        counters,
+        ..Batch::default()
+    };
+    from.write(&batch).expect("it can be written");
+    // Breaks off in the middle.
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        migrate(&from, &home.open(), |done, _| {
+            assert!(done < 2_000, "broken off")
+        })
+    }));
+    assert!(broken.is_err());
+    let to = home.open();
+    assert_eq!(to.count().expect("it can be counted"), 2_000);
+    let moved = migrate(&from, &to, |_, _| ()).expect("it can be moved");
+    assert_eq!(
+        (moved.tasks, moved.source, moved.target),
+        (2_500, 4_500, 4_500)
+    );
+    for record in records.iter().step_by(500) {
+        assert_eq!(read(&to, &record.task.summary.id).as_ref(), Some(record));
+    }
+    let counters = to.counters().expect("they can be read");
+    assert_eq!(counters.totals.get("events"), Some(&7));
 }

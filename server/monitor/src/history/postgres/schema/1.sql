@@ -69,6 +69,8 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_time ON tasks (time, key);
 CREATE INDEX tasks_state ON tasks (state, time, key);
 CREATE INDEX tasks_name ON tasks (name, time, key);
+-- To find tracebacks that no task has any more.
+CREATE INDEX tasks_traceback ON tasks (traceback) WHERE traceback IS NOT NULL;
 -- Links are only ever compared, and may be of any length.
 CREATE INDEX tasks_parent ON tasks USING hash (parent) WHERE parent IS NOT NULL;
 CREATE INDEX tasks_retry_of ON tasks USING hash (retry_of) WHERE retry_of IS NOT NULL;

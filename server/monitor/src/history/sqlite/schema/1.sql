@@ -66,6 +66,8 @@ CREATE INDEX tasks_id ON tasks (id_high);
 CREATE INDEX tasks_time ON tasks (time);
 CREATE INDEX tasks_state ON tasks (state, time);
 CREATE INDEX tasks_name ON tasks (name, time);
+-- To find tracebacks that no task has any more.
+CREATE INDEX tasks_traceback ON tasks (traceback) WHERE traceback IS NOT NULL;
 CREATE INDEX tasks_parent ON tasks (parent_high) WHERE parent_high IS NOT NULL;
 CREATE INDEX tasks_retry_of ON tasks (retry_of) WHERE retry_of IS NOT NULL;
 
