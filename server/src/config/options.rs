@@ -19,7 +19,7 @@ use std::{str::FromStr, time::Duration};
 #[command(
     name = "celeriac",
     version,
-    after_help = "History has commands of its own: celeriac prune, celeriac store (see celeriac store --help)"
+    after_help = "History has commands of its own: celeriac export, celeriac prune, celeriac store (see celeriac store --help)"
 )]
 pub(super) struct Options {
     /// The broker: redis://, rediss://, redis+socket:// or sentinel://

@@ -8,6 +8,7 @@
     reason = "the comments on fields are the text of --help, which would show backticks"
 )]
 
+mod export;
 mod progress;
 mod prune;
 mod store;
@@ -21,7 +22,7 @@ use std::{
 };
 
 /// The first words that ask for a command and not for the dashboard.
-const NAMES: [&str; 2] = ["prune", "store"];
+const NAMES: [&str; 3] = ["export", "prune", "store"];
 
 /// Live monitoring and control of Celery on Redis
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ pub struct Tool {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write stored tasks into a file; also while a dashboard runs
+    Export(export::Export),
     /// Remove old tasks from history at once; the dashboard itself does it step by step
     Prune(prune::Prune),
     /// Look after the store that history is kept in
@@ -123,6 +126,7 @@ pub fn asked_for(args: impl IntoIterator<Item = OsString>) -> Option<Result<Tool
 /// Does what is asked for.
 pub fn run(tool: Tool) -> Result<(), ToolError> {
     match tool.command {
+        Command::Export(export) => export.run(),
         Command::Prune(prune) => prune.run(),
         Command::Store(store) => store.run(),
     }

@@ -103,7 +103,8 @@ impl Prune {
     }
 }
 
-fn now() -> Timestamp {
+/// Returns the time.
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since.map_or(0, |time| time.as_micros());
     Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))

@@ -57,6 +57,41 @@ fn a_store_can_be_looked_at_pruned_and_moved() {
 }
 
 #[test]
+fn an_export_is_a_file_with_a_head_and_only_complete_ones_have_the_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = history(&folder, "history.db");
+    let csv = celeriac(&[
+        "export",
+        "--store",
+        &store,
+        "--columns=id,state",
+        "--since=7d",
+    ]);
+    assert_eq!(csv, (Some(0), "id,state\r\n".to_owned(), String::new()));
+    let file = folder.path().join("tasks.json");
+    let path = file.display().to_string();
+    let (code, out, err) = celeriac(&[
+        "export",
+        "--store",
+        &store,
+        "--format=json",
+        "--output",
+        &path,
+    ]);
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("it is there"),
+        "[\n]\n"
+    );
+    let nowhere = folder.path().join("no folder").join("tasks.csv");
+    let nowhere = nowhere.display().to_string();
+    assert_eq!(
+        celeriac(&["export", "--store", &store, "-o", &nowhere]).0,
+        Some(1)
+    );
+}
+
+#[test]
 fn a_store_that_is_not_there_is_not_made_and_one_in_use_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("none.db");
@@ -96,6 +131,9 @@ fn what_makes_no_sense_is_refused_with_status_2_and_without_passwords() {
             "--store=postgres://u:hunter2@h/db?sslmode=hunter2",
         ],
         &["prune", "--store=sqlite:///x.db", "--retain=soon"],
+        &["export", "--store=sqlite:///x.db", "--format=xlsx"],
+        &["export", "--store=sqlite:///x.db", "--columns=uuid"],
+        &["export", "--store=sqlite:///x.db", "--since=now"],
         &["prune", "--store=sqlite:///x.db", "--state=SUCCESS"],
         &[
             "prune",

@@ -7,18 +7,18 @@ use model::{
 
 /// What is wanted.
 #[derive(Debug)]
-pub(super) struct Ask<C> {
-    pub(super) format: ExportFormat,
-    pub(super) columns: Vec<C>,
+pub(crate) struct Ask<C> {
+    pub(crate) format: ExportFormat,
+    pub(crate) columns: Vec<C>,
     /// The most rows; all if absent.
-    pub(super) rows: Option<usize>,
+    pub(crate) rows: Option<usize>,
     /// Whether CSV begins with the mark by which some spreadsheets know UTF-8.
-    pub(super) has_bom: bool,
+    pub(crate) has_bom: bool,
 }
 
 impl<C: Column> Ask<C> {
     /// Reads the parameters; others are somebody else's.
-    pub(super) fn read(query: &str) -> Result<Self, QueryError> {
+    pub(crate) fn read(query: &str) -> Result<Self, QueryError> {
         let mut ask = Self {
             format: ExportFormat::default(),
             columns: Vec::new(),

@@ -9,7 +9,7 @@ use crate::{
     request::Seen,
     state::AppState,
 };
-use ask::Ask;
+pub(crate) use ask::Ask;
 use axum::{
     extract::{RawQuery, State},
     response::Response,
@@ -18,6 +18,7 @@ use model::{
     AuditFilter, ErrorKind, TaskQuery, Topic, View, WireError,
     export::{AuditColumn, TaskColumn},
 };
+pub(crate) use write::Sheet;
 
 /// Writes the tasks that match a query into a file.
 ///

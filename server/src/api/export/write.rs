@@ -13,14 +13,14 @@ const BOM: &str = "\u{feff}";
 
 /// Writes rows of cells.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     format: ExportFormat,
     names: Vec<&'static str>,
     has_rows: bool,
 }
 
 impl Sheet {
-    pub(super) fn new(format: ExportFormat, names: Vec<&'static str>) -> Self {
+    pub(crate) fn new(format: ExportFormat, names: Vec<&'static str>) -> Self {
         Self {
             format,
             names,
@@ -29,7 +29,7 @@ impl Sheet {
     }
 
     /// Writes what stands before the first row.
-    pub(super) fn head(&self, has_bom: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn head(&self, has_bom: bool, out: &mut Vec<u8>) -> io::Result<()> {
         match self.format {
             ExportFormat::Csv => {
                 if has_bom {
@@ -48,7 +48,7 @@ impl Sheet {
     }
 
     /// Writes rows, each a cell for every name.
-    pub(super) fn rows(
+    pub(crate) fn rows(
         &mut self,
         rows: impl Iterator<Item = Vec<Cell>>,
         out: &mut Vec<u8>,
@@ -81,14 +81,14 @@ impl Sheet {
     }
 
     /// Writes what stands behind the last row.
-    pub(super) fn tail(&self, out: &mut Vec<u8>) {
+    pub(crate) fn tail(&self, out: &mut Vec<u8>) {
         if self.format == ExportFormat::Json {
             out.extend_from_slice(b"\n]\n");
         }
     }
 
     /// Returns the type of the file.
-    pub(super) fn content_type(format: ExportFormat) -> &'static str {
+    pub(crate) fn content_type(format: ExportFormat) -> &'static str {
         match format {
             ExportFormat::Csv => "text/csv; charset=utf-8; header=present",
             ExportFormat::Ndjson => "application/x-ndjson",

@@ -54,6 +54,12 @@ pub(super) fn claim_name(
     ))
 }
 
+/// Claims a name again that is this dashboard's already. Its old connection may
+/// hold it still, as the database may notice later that this one broke.
+pub(super) fn hold_name(client: &mut Client, schema: &str, name: &str) -> Result<(), HistoryError> {
+    is_taken(client, number(&format!("dashboard/{name}"), schema)).map(|_| ())
+}
+
 /// Keeps those who remove what nobody uses from removing what is about to be used.
 pub(super) fn shared(client: &mut impl GenericClient, number: i64) -> Result<(), HistoryError> {
     client

@@ -25,7 +25,7 @@ use super::{
 use model::{AuditEntry, Gap, TaskId, TaskState, Timestamp};
 use parking_lot::Mutex;
 use postgres::{Client, error::SqlState};
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 use words::Texts;
 use write::Writer;
 
@@ -38,6 +38,8 @@ pub struct PostgresStore {
     url: PostgresUrl,
     writer: Mutex<Option<Writer>>,
     readers: Mutex<Vec<Reader>>,
+    /// What this dashboard is called among those that share the store.
+    dashboard: OnceLock<String>,
 }
 
 /// A connection that reads.
@@ -52,10 +54,11 @@ impl PostgresStore {
         let writer = apart(|| {
             let mut client = connect(url, Purpose::Write)?;
             schema::migrate(&mut client, url)?;
-            Writer::new(client, url)
+            Writer::new(client, url, None)
         })?;
         Ok(Self {
             url: url.clone(),
+            dashboard: OnceLock::from(writer.dashboard.clone()),
             writer: Mutex::new(Some(writer)),
             readers: Mutex::default(),
         })
@@ -67,6 +70,7 @@ impl PostgresStore {
             url: url.clone(),
             writer: Mutex::default(),
             readers: Mutex::default(),
+            dashboard: OnceLock::new(),
         };
         store.read(|reader| schema::check(&mut reader.client, url))?;
         Ok(store)
@@ -145,7 +149,10 @@ impl PostgresStore {
 
     /// Returns what this dashboard is called among those that share the store.
     fn dashboard(&self) -> Result<String, HistoryError> {
-        self.with_writer(|writer| Ok(writer.dashboard.clone()))
+        match self.dashboard.get() {
+            Some(name) => Ok(name.clone()),
+            None => self.with_writer(|writer| Ok(writer.dashboard.clone())),
+        }
     }
 
     pub(super) fn page(&self, query: &PastQuery) -> Result<PastPage, HistoryError> {
@@ -168,7 +175,7 @@ impl PostgresStore {
                 None => {
                     let mut client = connect(&self.url, Purpose::Write)?;
                     schema::check(&mut client, &self.url)?;
-                    Writer::new(client, &self.url)?
+                    Writer::new(client, &self.url, self.dashboard.get().cloned())?
                 }
             };
             let result = work(&mut writer).map_err(|error| error.of(&self.url));

@@ -184,3 +184,42 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
         "{text}"
     );
 }
+
+#[test]
+fn tls_is_used_as_far_as_the_address_asks_for_it() {
+    let server = Server::start();
+    let StoreConfig::Postgres(plain) = server.new_store() else {
+        unreachable!("the server gives addresses")
+    };
+    let open = |rest: &str| {
+        let url = format!("{}&{rest}", plain.to_string().replace("***", "s3cret"));
+        PostgresStore::open(&PostgresUrl::parse(&url).expect("it is an address"))
+    };
+    let is_encrypted = |store: &PostgresStore| -> bool {
+        let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let asked = store.read(|reader| {
+            let row = reader.client.query_one(sql, &[]).map_err(failed("ask"))?;
+            Ok(row.get(0))
+        });
+        asked.expect("it can be asked")
+    };
+    assert!(!is_encrypted(&open("sslmode=prefer").expect("without TLS")));
+    open("sslmode=require").expect_err("the server has none");
+
+    let certificate = server.offer_tls();
+    let certificate = certificate.display();
+    assert!(!is_encrypted(
+        &open("sslmode=disable").expect("without TLS")
+    ));
+    for mode in ["sslmode=prefer", "sslmode=require"] {
+        assert!(is_encrypted(&open(mode).expect("with TLS")), "{mode}");
+    }
+    let trusted = format!("sslmode=verify-full&sslrootcert={certificate}");
+    assert!(is_encrypted(&open(&trusted).expect("with TLS")));
+    open("sslmode=verify-full").expect_err("nobody has signed it");
+    let error = open("sslmode=verify-full&sslrootcert=/nowhere").expect_err("no such file");
+    assert!(
+        matches!(error, HistoryError::Certificates { .. }),
+        "{error}"
+    );
+}

@@ -76,10 +76,23 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(mut client: Client, url: &PostgresUrl) -> Result<Self, HistoryError> {
-        let wanted = url.dashboard.clone().unwrap_or_else(host_name);
+    /// Prepares to write; a dashboard whose connection broke keeps the name it had.
+    pub(super) fn new(
+        mut client: Client,
+        url: &PostgresUrl,
+        had: Option<String>,
+    ) -> Result<Self, HistoryError> {
         let types: Vec<Type> = COLUMNS.iter().map(|(_, of)| of.clone()).collect();
-        let dashboard = lock::claim_name(&mut client, &url.schema, &wanted)?;
+        let dashboard = match had {
+            Some(name) => {
+                lock::hold_name(&mut client, &url.schema, &name)?;
+                name
+            }
+            None => {
+                let wanted = url.dashboard.clone().unwrap_or_else(host_name);
+                lock::claim_name(&mut client, &url.schema, &wanted)?
+            }
+        };
         let store_tasks = client
             .prepare_typed(&store_tasks(), &types)
             .map_err(failed("prepare to write"))?;

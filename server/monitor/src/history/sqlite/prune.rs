@@ -107,15 +107,22 @@ impl Writer {
     }
 
     /// Gives some free space back to the file system, if there is much.
-    fn give_back(&mut self) -> Result<(), HistoryError> {
+    fn give_back(&self) -> Result<(), HistoryError> {
         let failed = || failed("give space back");
         let free: i64 = self
             .connection
             .pragma_query_value(None, "freelist_count", |row| row.get(0))
             .map_err(failed())?;
         if free > SPARE_PAGES {
+            // One step gives one page back.
             let sql = format!("PRAGMA incremental_vacuum({PAGES})");
-            self.connection.execute_batch(&sql).map_err(failed())?;
+            let give = || {
+                let mut steps = self.connection.prepare_cached(&sql)?;
+                let mut rows = steps.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(())
+            };
+            give().map_err(failed())?;
         }
         Ok(())
     }

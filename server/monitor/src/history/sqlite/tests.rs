@@ -160,3 +160,33 @@ fn without_room_nothing_of_a_batch_is_written_until_there_is_some() {
         "names are numbered anew"
     );
 }
+
+#[test]
+fn space_is_given_back_when_tasks_are_removed() {
+    let directory = directory();
+    let store = open(&directory);
+    let large = |number| {
+        let mut task = succeeded(number);
+        task.task.args = Some("x".repeat(20_000));
+        task
+    };
+    write(&store, &(0..2_000).map(large).collect::<Vec<_>>());
+    let pages = || store.number("SELECT page_count FROM pragma_page_count");
+    let full = pages().expect("it can be asked");
+    assert!(full > 8_000, "{full}");
+    while store.remove_oldest(1_000).expect("they can be removed") > 0 {}
+    let mut before = i64::MAX;
+    loop {
+        store.remove_unused(i64::MIN, 1).expect("it can be swept");
+        let now = pages().expect("it can be asked");
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    // Some room is left for what comes next.
+    assert!(
+        (1..3_000).contains(&before),
+        "{before} of {full} pages are left"
+    );
+}

@@ -1,6 +1,7 @@
 //! Records that the tests of every store share, and the tests that every store passes.
 
 mod merging;
+mod rates;
 mod server;
 mod suite;
 

@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use postgres::{Client, NoTls};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use std::{
+    fs::OpenOptions,
+    io::Write,
     net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
@@ -59,7 +61,7 @@ impl Server {
             chown(directory.path(), Some(user.uid()), Some(user.gid())).expect("root may");
         }
         let data = directory.path().join("data");
-        let made = command(&directory, is_root, "initdb")
+        let made = command(&directory, is_root, &binary("initdb"))
             .args(["--auth=trust", "--username=celeriac", "--encoding=UTF8"])
             .args(["--no-locale", "--no-sync", "--pgdata"])
             .arg(&data)
@@ -83,7 +85,7 @@ impl Server {
     /// Lets a server that was stopped run again, with all it held.
     pub(crate) fn run(&self) {
         let is_root = getuid().is_root();
-        let mut command = command(&self.directory, is_root, "postgres");
+        let mut command = command(&self.directory, is_root, &binary("postgres"));
         command
             .arg("-D")
             .arg(self.directory.path().join("data"))
@@ -99,6 +101,41 @@ impl Server {
             assert!(Instant::now() < deadline, "{error:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Begins to offer TLS with a new certificate for 127.0.0.1; returns its file.
+    pub(crate) fn offer_tls(&self) -> PathBuf {
+        self.stop();
+        let data = self.directory.path().join("data");
+        let settings = data.join("certificate.cnf");
+        std::fs::write(
+            &settings,
+            "[req]\ndistinguished_name = name\nx509_extensions = about\nprompt = no\n\
+             [name]\nCN = localhost\n\
+             [about]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = IP:127.0.0.1\n",
+        )
+        .expect("it can be written");
+        let (key, certificate) = (data.join("server.key"), data.join("server.crt"));
+        let made = command(&self.directory, getuid().is_root(), Path::new("openssl"))
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config",
+            ])
+            .arg(&settings)
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl can be run");
+        assert!(made.status.success(), "{made:?}");
+        let conf = data.join("postgresql.conf");
+        let mut conf = OpenOptions::new()
+            .append(true)
+            .open(conf)
+            .expect("it is there");
+        conf.write_all(b"ssl = on\n").expect("it can be written");
+        self.run();
+        certificate
     }
 
     /// Stops it and waits until it has ended; those who are connected are thrown out.
@@ -166,16 +203,16 @@ impl Drop for Server {
     }
 }
 
-/// Returns a program of PostgreSQL as the user who may run it. It ends with
+/// Returns a program run as the user who may run it. It ends with
 /// this process, however that ends.
-fn command(directory: &TempDir, is_root: bool, program: &str) -> Command {
+fn command(directory: &TempDir, is_root: bool, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if is_root {
         let user = format!("--reuid={SERVER_USER}");
         let group = format!("--regid={SERVER_USER}");
         command.args([&user, &group, "--clear-groups"]);
     }
-    command.args(["--pdeathsig=INT", "--"]).arg(binary(program));
+    command.args(["--pdeathsig=INT", "--"]).arg(program);
     command.current_dir(directory.path());
     command
 }
