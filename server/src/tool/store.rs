@@ -35,15 +35,15 @@ impl Store {
 fn check(which: &Which) -> Result<(), ToolError> {
     let store = history::Store::open_to_read(&which.config()?)?;
     let report = store.check(|_| ())?;
-    say(format_args!("schema       {}", report.schema))?;
-    say(format_args!("size         {} bytes", report.size_bytes))?;
+    say(format_args!("schema         {}", report.schema))?;
+    say(format_args!("size           {} bytes", report.size_bytes))?;
     let tasks: i64 = report.states.iter().map(|(_, count)| count).sum();
-    say(format_args!("tasks        {tasks}"))?;
+    say(format_args!("tasks          {tasks}"))?;
     for (state, count) in &report.states {
-        say(format_args!("  {state:<16} {count}"))?;
+        say(format_args!("  {state:<12} {count}"))?;
     }
     for (what, count) in &report.others {
-        say(format_args!("{what:<13}{count}"))?;
+        say(format_args!("{what:<14} {count}"))?;
     }
     if report.problems.is_empty() {
         return say(format_args!("everything is whole"));

@@ -41,7 +41,7 @@ fn a_store_can_be_looked_at_pruned_and_moved() {
     let (code, out, err) = celeriac(&["store", "check", "--store", &old]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(
-        out.contains("tasks        0") && out.ends_with("everything is whole\n"),
+        out.contains("tasks          0") && out.ends_with("everything is whole\n"),
         "{out}"
     );
     let pruned = celeriac(&["prune", "--store", &old, "--before=1d", "--state=success"]);

@@ -82,6 +82,7 @@ impl Writer {
     /// returns the last one that was looked at, or where to begin anew.
     pub(super) fn remove_unused(&mut self, after: i64, most: usize) -> Result<i64, HistoryError> {
         let failed = || failed("remove unused tracebacks");
+        self.give_back()?;
         let last: Option<i64> = self
             .connection
             .prepare_cached(
@@ -102,7 +103,6 @@ impl Writer {
             )
             .and_then(|mut delete| delete.execute((after, last)))
             .map_err(failed())?;
-        self.give_back()?;
         Ok(last)
     }
 
