@@ -17,10 +17,17 @@ impl<'t> StoredId<'t> {
         id_bytes(id).map_or_else(|| Self::Text(id.as_str()), Self::Uuid)
     }
 
-    /// Returns the number that the index is by; few ids share one.
-    pub(super) fn high(&self) -> i64 {
+    /// Returns the number that the index is by; few ids share one, also of
+    /// those that are counted up or share their beginning.
+    pub(super) fn hash(&self) -> i64 {
         match self {
-            Self::Uuid(bytes) => first_eight(bytes),
+            Self::Uuid(bytes) => {
+                let number = u128::from_be_bytes(*bytes);
+                // The halves of a random id are random; an odd factor keeps
+                // ids apart whose halves grow together.
+                let high = ((number >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                (high ^ number as u64).cast_signed()
+            }
             Self::Text(text) => hash(text),
         }
     }
@@ -52,11 +59,29 @@ pub(super) fn read(value: ValueRef<'_>) -> Option<TaskId> {
 
 /// Returns the first 64 bits of a text's SHA-256.
 pub(super) fn hash(text: &str) -> i64 {
-    first_eight(&Sha256::digest(text.as_bytes()))
-}
-
-fn first_eight(bytes: &[u8]) -> i64 {
-    bytes
+    Sha256::digest(text.as_bytes())
         .first_chunk::<8>()
         .map_or(0, |eight| i64::from_be_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_that_are_counted_up_have_numbers_of_their_own() {
+        let ids = (0..1_000_u64).flat_map(|n| {
+            [
+                format!("8f14e45f-ceea-467f-a1b2-{n:012x}"),
+                format!("{n:08x}-ceea-467f-a1b2-c3d4e5f60718"),
+                format!("{n:08x}-0000-4000-8000-{n:012x}"),
+                format!("order-{n}"),
+            ]
+        });
+        let hashes: BTreeSet<i64> = ids
+            .map(|id| StoredId::new(&id.as_str().into()).hash())
+            .collect();
+        assert_eq!(hashes.len(), 4_000);
+    }
 }

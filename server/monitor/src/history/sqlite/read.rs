@@ -22,14 +22,14 @@ const COLUMNS: &str = "key, id, time, state, name, worker, queue, retries, deliv
 
 impl Reader {
     pub(super) fn task(&mut self, id: &TaskId) -> Result<Option<TaskRecord>, HistoryError> {
-        let sql = format!("SELECT {COLUMNS} FROM tasks WHERE id_high = ?1 AND id = ?2");
+        let sql = format!("SELECT {COLUMNS} FROM tasks WHERE id_hash = ?1 AND id = ?2");
         let id = StoredId::new(id);
         let (connection, texts) = (&self.connection, &mut self.texts);
         connection
             .prepare_cached(&sql)
             .and_then(|mut select| {
                 select
-                    .query_row((id.high(), id), |row| record(connection, texts, row))
+                    .query_row((id.hash(), id), |row| record(connection, texts, row))
                     .optional()
             })
             .map(|found| found.map(|(_, record)| record))
@@ -41,12 +41,12 @@ impl Reader {
         let id = StoredId::new(id);
         let (connection, texts) = (&self.connection, &mut self.texts);
         let sql = format!(
-            "SELECT {COLUMNS} FROM tasks WHERE parent_high = ?1 AND parent = ?2 \
+            "SELECT {COLUMNS} FROM tasks WHERE parent_hash = ?1 AND parent = ?2 \
              ORDER BY time, key LIMIT {limit}"
         );
         let mut children = || {
             let mut select = connection.prepare_cached(&sql)?;
-            let rows = select.query_map((id.high(), id), |row| {
+            let rows = select.query_map((id.hash(), id), |row| {
                 Ok(record(connection, texts, row)?.1.task)
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

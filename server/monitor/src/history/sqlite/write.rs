@@ -11,19 +11,19 @@ use rusqlite::{
 };
 use std::cmp::Ordering;
 
-const FIND: &str = "SELECT key, progress, timestamp FROM tasks WHERE id_high = ?1 AND id = ?2";
+const FIND: &str = "SELECT key, progress, timestamp FROM tasks WHERE id_hash = ?1 AND id = ?2";
 
 const INSERT: &str = "INSERT INTO tasks (
-    id, id_high, time, state, name, worker, queue, retries, delivery,
+    id, id_hash, time, state, name, worker, queue, retries, delivery,
     sent, received, started, finished, runtime, eta, expires, timestamp, progress,
     clock, pid, exchange, routing_key, client, flags, sources,
-    root, parent, parent_high, retry_of,
+    root, parent, parent_hash, retry_of,
     args, kwargs, result, exception, traceback, reason, past
 ) VALUES (
-    :id, :id_high, :time, :state, :name, :worker, :queue, :retries, :delivery,
+    :id, :id_hash, :time, :state, :name, :worker, :queue, :retries, :delivery,
     :sent, :received, :started, :finished, :runtime, :eta, :expires, :timestamp, :progress,
     :clock, :pid, :exchange, :routing_key, :client, :flags, :sources,
-    :root, :parent, :parent_high, :retry_of,
+    :root, :parent, :parent_hash, :retry_of,
     :args, :kwargs, :result, :exception, :traceback, :reason, :past
 )";
 
@@ -31,7 +31,7 @@ const INSERT: &str = "INSERT INTO tasks (
 const MERGE: Merge = Merge {
     new: ":",
     old: "",
-    whole: &["parent_high"],
+    whole: &["parent_hash"],
 };
 
 /// What becomes of a stored row when a newer record, an equally new or an older one comes.
@@ -112,7 +112,7 @@ impl Tasks<'_> {
         let own = StoredId::new(&record.task.summary.id);
         let known: Option<(i64, i64, i64)> = self
             .find
-            .query_row((own.high(), own), |row| {
+            .query_row((own.hash(), own), |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()
@@ -161,7 +161,7 @@ impl Tasks<'_> {
         let root = derived.root.map(StoredId::new);
         let parent = derived.parent.map(StoredId::new);
         let time = |time: Option<Timestamp>| time.map(|time| time.0);
-        let id_high = own.high();
+        let id_hash = own.hash();
         let statement = match known.map(|(_, order)| order) {
             None => &mut self.insert,
             Some(Ordering::Greater) => &mut self.newer,
@@ -171,7 +171,7 @@ impl Tasks<'_> {
         statement
             .execute(named_params! {
                 ":id": own,
-                ":id_high": id_high,
+                ":id_hash": id_hash,
                 ":time": record.time(),
                 ":state": state,
                 ":name": name,
@@ -198,7 +198,7 @@ impl Tasks<'_> {
                 ":sources": record.sources,
                 ":root": root,
                 ":parent": parent,
-                ":parent_high": parent.map(|parent| parent.high()),
+                ":parent_hash": parent.map(|parent| parent.hash()),
                 ":retry_of": task.retry_of.as_ref().map(StoredId::new),
                 ":args": task.args,
                 ":kwargs": task.kwargs,

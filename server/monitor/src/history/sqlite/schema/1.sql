@@ -19,8 +19,8 @@ CREATE TABLE tracebacks (
 CREATE TABLE tasks (
     key INTEGER PRIMARY KEY,
     id ANY NOT NULL,
-    -- The first 64 bits of the id: a smaller index than the whole id's.
-    id_high INTEGER NOT NULL,
+    -- 64 bits made of the id: a smaller index than the whole id's.
+    id_hash INTEGER NOT NULL,
     -- Received, else sent, else the newest event.
     time INTEGER NOT NULL,
     -- Place among Celery's own states; 10 + word for a custom one.
@@ -50,7 +50,7 @@ CREATE TABLE tasks (
     sources INTEGER NOT NULL,
     root ANY,
     parent ANY,
-    parent_high INTEGER,
+    parent_hash INTEGER,
     retry_of ANY,
     args TEXT,
     kwargs TEXT,
@@ -62,13 +62,13 @@ CREATE TABLE tasks (
     past TEXT
 ) STRICT;
 
-CREATE INDEX tasks_id ON tasks (id_high);
+CREATE INDEX tasks_id ON tasks (id_hash);
 CREATE INDEX tasks_time ON tasks (time);
 CREATE INDEX tasks_state ON tasks (state, time);
 CREATE INDEX tasks_name ON tasks (name, time);
 -- To find tracebacks that no task has any more.
 CREATE INDEX tasks_traceback ON tasks (traceback) WHERE traceback IS NOT NULL;
-CREATE INDEX tasks_parent ON tasks (parent_high) WHERE parent_high IS NOT NULL;
+CREATE INDEX tasks_parent ON tasks (parent_hash) WHERE parent_hash IS NOT NULL;
 CREATE INDEX tasks_retry_of ON tasks (retry_of) WHERE retry_of IS NOT NULL;
 
 -- What `/metrics` and the pulse count, so that it survives a restart.
