@@ -53,6 +53,11 @@ pub enum HistoryState {
     Off,
     /// It is.
     Kept,
+    /// It is not: the store could not be opened when the dashboard began.
+    Unavailable {
+        /// What was wrong.
+        cause: String,
+    },
     /// The store does not take what it is given; it is tried again.
     Failing {
         /// Since when.

@@ -53,9 +53,15 @@ pub fn Banners() -> impl IntoView {
             let history = &pulse.as_ref()?.history;
             match &history.state {
                 HistoryState::Failing { since, cause } => Some(Trouble {
-                    since: *since,
+                    since: Some(*since),
                     cause: cause.trim_end_matches('.').to_owned(),
-                    lost: history.lost_total,
+                    advice: what_of_tasks(history.lost_total),
+                }),
+                HistoryState::Unavailable { cause } => Some(Trouble {
+                    since: None,
+                    cause: cause.trim_end_matches('.').to_owned(),
+                    advice: "A restart with --store and another place, or none, ends this."
+                        .to_owned(),
                 }),
                 HistoryState::Off | HistoryState::Kept => None,
             }
@@ -86,9 +92,10 @@ struct Down {
 /// A store that does not take what it is given.
 #[derive(Clone, Debug, PartialEq)]
 struct Trouble {
-    since: Timestamp,
+    /// Absent if it never did.
+    since: Option<Timestamp>,
     cause: String,
-    lost: u64,
+    advice: String,
 }
 
 /// Returns what becomes of the tasks meanwhile.
@@ -105,13 +112,17 @@ fn what_of_tasks(lost: u64) -> String {
 #[component]
 fn HistoryTrouble(trouble: Trouble) -> impl IntoView {
     let (live, prefs) = (Live::of_page(), Prefs::of_page());
-    let Trouble { since, cause, lost } = trouble;
-    let fact = move || {
-        let now = live.now.get();
-        format!(
+    let Trouble {
+        since,
+        cause,
+        advice,
+    } = trouble;
+    let fact = move || match since {
+        Some(since) => format!(
             "History has not been saved since {}.",
-            format::clock_seconds(since, now, prefs.offset_seconds(since))
-        )
+            format::clock_seconds(since, live.now.get(), prefs.offset_seconds(since))
+        ),
+        None => "History is not kept.".to_owned(),
     };
     view! {
         <div class="banner is-bad" role="alert">
@@ -121,7 +132,7 @@ fn HistoryTrouble(trouble: Trouble) -> impl IntoView {
                 " "
                 {cause}
                 ". "
-                {what_of_tasks(lost)}
+                {advice}
             </p>
         </div>
     }

@@ -43,6 +43,9 @@ pub struct MonitorConfig {
     pub result_stream: bool,
     /// Where the past is kept; nowhere if absent.
     pub store: Option<StoreConfig>,
+    /// Whether the engine begins without history if the store cannot be
+    /// opened, and says so; otherwise it does not begin.
+    pub is_store_optional: bool,
     /// Whether viewers see no arguments, results and texts of exceptions.
     pub hide_args: bool,
     /// How long and how much of it.
@@ -78,6 +81,7 @@ impl MonitorConfig {
             redbeat_prefix: "redbeat:".to_owned(),
             result_stream: false,
             store: None,
+            is_store_optional: false,
             hide_args: false,
             retention: Retention::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -545,7 +545,17 @@ fn open_store(
     let Some(store) = &config.store else {
         return Ok(None);
     };
-    let store = Store::open(store)?;
+    let store = match Store::open(store) {
+        Ok(store) => store,
+        // A newer release wrote it: whoever goes back should know.
+        Err(error) if config.is_store_optional && !error.is_newer() => {
+            let cause = error.chain();
+            tracing::error!(%cause, "history is not kept");
+            state.begin_without_history(cause);
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
     state.restore(history::load(&store, config.max_tasks)?, store.set_aside());
     Ok(Some(Arc::new(store)))
 }

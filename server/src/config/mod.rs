@@ -172,6 +172,8 @@ impl Config {
             result_prefix: options.result_key_prefix.unwrap_or_default(),
             ..defaults.keyspace
         };
+        // Nobody asked for the default: it must keep nobody from starting.
+        let is_store_optional = store == Choice::Default;
         let store = match store {
             Choice::None => None,
             Choice::This(store) => Some(store),
@@ -180,6 +182,7 @@ impl Config {
         Ok(Self {
             monitor: MonitorConfig {
                 store,
+                is_store_optional,
                 retention: Retention {
                     tasks: options.retain.0,
                     failures: options.retain_failures.0,

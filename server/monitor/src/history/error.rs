@@ -118,6 +118,11 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
+    /// Tells whether a newer release has changed the schema.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self, Self::NewerSchema { .. })
+    }
+
     /// Returns the whole chain in one line, for the log and the screens.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -192,6 +192,11 @@ impl State {
     }
 
     /// Takes what the store's writer tells.
+    /// Notes that the store could not be opened.
+    pub(crate) fn begin_without_history(&mut self, cause: String) {
+        self.health.history.state = HistoryState::Unavailable { cause };
+    }
+
     pub(super) fn hear_of_history(&mut self, news: HistoryNews, now: Timestamp) {
         let history = &mut self.health.history;
         match news {

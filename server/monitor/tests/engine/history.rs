@@ -1,9 +1,10 @@
 //! What outlives the dashboard: a restart, and a death in the middle of work.
 
-use crate::support::{PATIENCE, Process, Redis, eventually, golden_events, is_up};
+use crate::support::{PATIENCE, Process, Redis, eventually, eventually_of, golden_events, is_up};
 use ::redis::Commands;
 use model::{
-    Caller, Command, Destination, Door, GapCause, Role, TaskDetail, TaskId, TaskQuery, TaskState,
+    Caller, Command, Destination, Door, GapCause, HistoryState, Role, TaskDetail, TaskId,
+    TaskQuery, TaskState,
 };
 use monitor::{
     Monitor, MonitorConfig,
@@ -114,6 +115,21 @@ async fn a_restart_keeps_tasks_with_their_attempts_the_audit_log_gaps_and_counte
     second.shutdown().await;
 }
 
+/// Returns how many events a message holds.
+fn count(payload: &[u8]) -> u64 {
+    let message: serde_json::Value = serde_json::from_slice(payload).expect("JSON");
+    let body = message["body"].as_str().expect("a text");
+    let body = match message["properties"]["body_encoding"].as_str() {
+        Some("base64") => {
+            let bytes = base64_simd::STANDARD.decode_to_vec(body).expect("base64");
+            String::from_utf8(bytes).expect("UTF-8")
+        }
+        _ => body.to_owned(),
+    };
+    let events: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    events.as_array().map_or(1, |events| events.len() as u64)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_ran_before_a_restart_ends_after_it() {
     let redis = Redis::start();
@@ -127,7 +143,11 @@ async fn a_task_that_ran_before_a_restart_ends_after_it() {
     for (_, channel, payload) in before {
         let _: u64 = connection.publish(channel, payload).expect("it is sent");
     }
-    eventually("a task", || (!tasks(&first).is_empty()).then_some(())).await;
+    let sent: u64 = before.iter().map(|(_, _, payload)| count(payload)).sum();
+    eventually("all of the events", || {
+        (first.pulse().events_total == sent).then_some(())
+    })
+    .await;
     first.shutdown().await;
     drop(first);
     let second = start();
@@ -135,17 +155,48 @@ async fn a_task_that_ran_before_a_restart_ends_after_it() {
     for (_, channel, payload) in after {
         let _: u64 = connection.publish(channel, payload).expect("it is sent");
     }
-    eventually(
-        "two tasks that succeeded, with what was told before",
-        || {
-            let tasks = tasks(&second);
-            let is_whole = |task: &TaskDetail| {
-                task.summary.state == TaskState::Success && task.args.as_deref().is_some()
-            };
-            (tasks.len() == 2 && tasks.values().all(is_whole)).then_some(())
-        },
-    )
+    let find = || {
+        let tasks = tasks(&second);
+        let is_whole = |task: &TaskDetail| {
+            task.summary.state == TaskState::Success && task.args.as_deref().is_some()
+        };
+        let is_found = tasks.len() == 2 && tasks.values().all(is_whole);
+        is_found.then_some(()).ok_or(tasks)
+    };
+    eventually_of(find, |tasks| {
+        format!("two tasks that succeeded, with what was told before: {tasks:?}")
+    })
     .await;
+    second.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_dashboard_begins_without_history_only_where_nobody_named_the_file() {
+    let redis = Redis::start();
+    let (_folder, file) = folder();
+    let named = StoreConfig::Sqlite(file);
+    let first = redis.monitor(|config| config.store = Some(named.clone()));
+    let second = redis.monitor(|config| {
+        config.store = Some(named.clone());
+        config.is_store_optional = true;
+    });
+    let HistoryState::Unavailable { cause } = second.pulse().history.state else {
+        panic!("it does not say so: {:?}", second.pulse().history);
+    };
+    assert!(cause.contains("already writes"), "{cause}");
+    is_up(&second).await;
+    let mut config = MonitorConfig::new(RedisUrl::parse(&redis.url()).expect("a URL"));
+    config.store = Some(named);
+    let error = Monitor::start(config).expect_err("it is in use");
+    assert!(
+        matches!(
+            error,
+            monitor::StartError::History(monitor::history::HistoryError::InUse { .. })
+        ),
+        "{error:?}"
+    );
+    assert_eq!(first.pulse().history.state, HistoryState::Kept);
+    first.shutdown().await;
     second.shutdown().await;
 }
 
