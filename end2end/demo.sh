@@ -5,6 +5,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export DASHBOARD=${DASHBOARD:-$ROOT/target/release/celeriac} PORT=${PORT:-5555}
+export STORE=${STORE:-sqlite://$ROOT/.demo/history.db}
 
 # Runs inside the stack, which tells where its Redis is. The address is shown once it answers.
 # shellcheck disable=SC2016
@@ -14,7 +15,7 @@ announce() {
     printf "\n    The dashboard is at  http://localhost:%s\n    Ctrl-C ends the demo.\n\n" "$PORT"
 }
 announce &
-exec "$DASHBOARD" --broker "$CELERY_BROKER_URL" --result-backend "$CELERY_RESULT_BACKEND" --port "$PORT" --store "${STORE:-sqlite://$ROOT/.demo/history.db}"
+exec "$DASHBOARD" --broker "$CELERY_BROKER_URL" --result-backend "$CELERY_RESULT_BACKEND" --port "$PORT" --store "$STORE"
 '
 
 # exec: signals sent to this script reach the supervisor, which ends all it started.
