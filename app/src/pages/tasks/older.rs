@@ -202,10 +202,12 @@ pub(super) fn OlderRows(older: OlderTasks) -> impl IntoView {
         let began = older.began.get();
         began.is_some() && began != older.start.get() && older.start.with(Option::is_some)
     };
+    // Wide enough for its words. A cell that spans more columns than the table
+    // has would make more of them, which share the room of the name's.
     let border = move || {
         view! {
             <tr class="older-border">
-                <td colspan="100">
+                <td colspan="3">
                     <span>
                         {if older.is_first() {
                             "Older, from history; what is in memory follows"
@@ -234,7 +236,7 @@ pub(super) fn OlderRows(older: OlderTasks) -> impl IntoView {
                 children=move |id| older.rows.get(&id).map(|row| view! { <TaskRow row /> })
             />
             <tr class="older-foot" node_ref=foot>
-                <td colspan="100" role="status">
+                <td colspan="3" role="status">
                     <Foot older />
                 </td>
             </tr>
