@@ -273,6 +273,9 @@ mod tests {
             panic!("history is on");
         };
         assert!(file.ends_with("celeriac/localhost-6379-0.db"), "{file:?}");
+        assert!(std::mem::take(&mut config.monitor.is_store_optional));
+        let named = load(&["--store", "sqlite:///a/b.db"]).expect("a store");
+        assert!(!named.monitor.is_store_optional);
         let url = RedisUrl::parse("redis://localhost:6379/0").expect("a URL");
         assert_eq!(
             format!("{:?}", config.monitor),
