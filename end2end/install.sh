@@ -42,6 +42,7 @@ packages_to_test() {
     need npm npm
     need chromium chromium
     need ps procps
+    need openssl openssl
     # Its programs are not on the PATH; the tests start one of their own.
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || MISSING+=(postgresql)
 }
